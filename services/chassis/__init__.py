@@ -1,0 +1,1 @@
+"""What every service runs on; no business word in it."""

@@ -1,0 +1,1 @@
+"""The words every service shares; standard library only, no I/O."""
