@@ -70,7 +70,7 @@ class Refused(CampusError):
     """A neighbour's refusal, rebuilt in the calling process with the neighbour's own reason."""
 
     def __init__(self, kind: Kind, reason: str, message: str, domain: str, **metadata: str) -> None:
-        super().__init__(message, **metadata)
+        super().__init__(message, field="", retry_after=None, **metadata)
         self.refused_kind, self.refused_reason, self.refused_domain = kind, reason, domain
 
     @property

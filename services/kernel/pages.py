@@ -37,7 +37,7 @@ class PageRequest:
             raise PageTokenInvalid(field="page_token") from None
         if mark != _mark(self.filters) or len(key) != length or not all(isinstance(part, str) for part in key):
             raise PageTokenInvalid(field="page_token")
-        return key
+        return [str(part) for part in key]
 
 
 @dataclass(frozen=True)
