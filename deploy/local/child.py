@@ -1,0 +1,146 @@
+"""A server we started: its process group, its log file, its orderly end."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+GUARD = Path(__file__).with_name("guard.py")
+
+
+@dataclass
+class Child:
+    """One running process, leader of its own group, so that a Ctrl-C at the terminal reaches only the supervisor."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    stop_signal: signal.Signals
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+    @property
+    def running(self) -> bool:
+        return self.exit_code is None
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.running:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the whole group at once, as a crash would."""
+        _signal_group(self.pid, signal.SIGKILL)
+        self.reap()
+
+    def stop(self, patience_seconds: float = 15.0) -> bool:
+        """Ask the process to end and wait; kill what is left. Tell whether it ended by itself."""
+        self.signal(self.stop_signal)
+        try:
+            self.process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return False
+        self.reap()
+        return True
+
+    def reap(self) -> None:
+        """Wait for the leader, end what remains of its group, and tell the guard."""
+        self.process.wait()
+        _signal_group(self.pid, signal.SIGKILL)
+        _guard.forget(self.pid)
+
+    def last_words(self, lines: int = 3) -> str:
+        """Return the end of the log, for a message that says why."""
+        try:
+            text = self.log.read_text(errors="replace")
+        except OSError:
+            return ""
+        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])
+
+
+def spawn(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    env: Mapping[str, str],
+    user: str | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    stdout: int | None = None,
+    cwd: Path | str | None = None,
+) -> Child:
+    """Start a process whose output goes to the log; should we die before it, the guard ends it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=out if stdout is None else stdout,
+            stderr=out,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+            **identity(user),  # type: ignore[call-overload]
+        )
+    _guard.watch(process.pid, stop_signal)
+    return Child(process, log, stop_signal)
+
+
+def identity(user: str | None) -> dict[str, object]:
+    """Return the arguments of subprocess that run a command as another user."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+class _Guard:
+    """Our end of the pipe to guard.py, which is started with the first child."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+        self._lock = threading.Lock()
+
+    def watch(self, group: int, number: signal.Signals) -> None:
+        self._tell(f"+{group} {int(number)}\n")
+
+    def forget(self, group: int) -> None:
+        self._tell(f"-{group}\n")
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            if self._process is None or self._owner != os.getpid():
+                self._owner = os.getpid()
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(GUARD)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                    start_new_session=True,
+                    cwd="/",
+                )
+            assert self._process.stdin is not None
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+
+_guard = _Guard()

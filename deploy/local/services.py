@@ -1,0 +1,3 @@
+"""The names of the six services."""
+
+SERVICES = ("identity", "catalog", "learning", "billing", "certification", "messaging")
