@@ -68,7 +68,7 @@ def generate_stubs(described: Path, target: Path, *, root: Path) -> None:
     if with_services := sorted(file.name for file in files if file.service):
         run([*protoc, *stubs, *with_services], cwd=root)
     packages = {parent for file in target.rglob("*.py") for parent in file.relative_to(target).parents}
-    for package in packages - {Path(".")}:
+    for package in packages - {Path()}:
         (target / package / "__init__.py").touch()
 
 
