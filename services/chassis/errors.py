@@ -11,8 +11,6 @@ from grpc_status import rpc_status
 
 from services.kernel.errors import CampusError, DependencyUnavailable, Kind, Refused
 
-DETAILS_KEY = "grpc-status-details-bin"
-
 _CODES: dict[Kind, grpc.StatusCode] = {
     Kind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Kind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
@@ -116,12 +114,11 @@ def _packed(detail: Message) -> AnyMessage:
 
 def refusal_of(error: grpc.RpcError) -> CampusError:
     """What a neighbour's answer means here: its own refusal if it said one, else that it could not be reached."""
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    for key, value in (error.trailing_metadata() or ()) if isinstance(error, grpc.Call) else ():
-        if key == DETAILS_KEY and isinstance(value, bytes):
-            for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info) and code in _KINDS:
-                    text = error.details() or "" if isinstance(error, grpc.Call) else ""
-                    return Refused(_KINDS[code], info.reason, text, info.domain, **dict(info.metadata))
-    return DependencyUnavailable(code=code.name)
+    if not isinstance(error, grpc.Call):
+        return DependencyUnavailable()
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and error.code() in _KINDS:
+            return Refused(_KINDS[error.code()], info.reason, status.message, info.domain, **dict(info.metadata))
+    return DependencyUnavailable(code=error.code().name)

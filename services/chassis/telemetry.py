@@ -72,7 +72,7 @@ def logger(name: str) -> logging.Logger:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line. Exceptions are logged by type and place, never by text: texts hold other people's data."""
+    """One JSON object a line. Exceptions are logged by type and place, never by text: texts may hold personal data."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
