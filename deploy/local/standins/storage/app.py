@@ -1,0 +1,44 @@
+"""The stand-in put together: token endpoint, JSON interface, XML interface, and their ways of refusing."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .accounts import Account
+from .errors import NotModified, StorageError
+from .json_api import JsonApi
+from .store import Store
+from .tokens import Tokens
+from .xml_api import XmlApi
+
+# First path segments of the JSON interface; everything else is a bucket of the XML interface.
+_JSON_ROOTS = {"batch", "download", "storage", "token", "upload"}
+
+
+def build(store: Store, tokens: Tokens, account: Account) -> Starlette:
+    routes = [
+        Route("/token", tokens.endpoint, methods=["POST"]),
+        *JsonApi(store, tokens).routes(),
+        *XmlApi(store, tokens, account).routes(),
+    ]
+    handlers = {StorageError: _refuse, HTTPException: _refuse_unrouted, NotModified: _not_modified}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _refuse(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, StorageError)
+    root = request.url.path.lstrip("/").partition("/")[0]
+    return fault.as_json() if root in _JSON_ROOTS else fault.as_xml()
+
+
+async def _refuse_unrouted(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    return await _refuse(request, StorageError(fault.status_code, fault.detail, headers=dict(fault.headers or {})))
+
+
+async def _not_modified(request: Request, fault: Exception) -> Response:
+    return Response(status_code=304)
