@@ -81,7 +81,7 @@ class RegisterRequest(_message.Message):
     email: _builtins.str
     """E-mail address (RFC 5322 addr-spec), up to 100 characters. Compared without regard to case. Unique."""
     password: _builtins.str
-    """8 to 128 characters, any of them (OWASP ASVS 5.0, 6.2.1 and 6.2.9). Passwords from the list of the most common ones are refused."""
+    """8 to 128 characters, any of them (OWASP ASVS 5.0, 6.2.1 and 6.2.9)."""
     name: _builtins.str
     """Full name as it shall stand on certificates, in any script, up to 100 characters. No control characters."""
     username: _builtins.str

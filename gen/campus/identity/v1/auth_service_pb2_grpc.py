@@ -65,7 +65,7 @@ class AuthServiceServicer:
     def Register(self, request, context):
         """Registers a new account with the role student. Announces UserRegistered.
         The answer carries no session: sign in next.
-        Reasons: EMAIL_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
+        Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,7 +74,7 @@ class AuthServiceServicer:
     def Login(self, request, context):
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
         unknown or the password is wrong.
-        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED (RetryInfo), ACCOUNT_BLOCKED.
+        Reasons: CREDENTIALS_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,7 +84,7 @@ class AuthServiceServicer:
         """Exchanges a refresh token for a new pair. The old token is used up; repeated within 10 seconds it answers with the
         same successor, so that a lost reply costs nobody the session. Used again later, it ends the whole session, because
         then two parties hold it (OAuth 2.0 Security BCP, RFC 9700 section 4.14).
-        Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_BLOCKED.
+        Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,18 +20,18 @@ class AuthServiceStub:
     Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _profile_service_pb2.User]
     """Registers a new account with the role student. Announces UserRegistered.
     The answer carries no session: sign in next.
-    Reasons: EMAIL_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
+    Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.Session]
     """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
     unknown or the password is wrong.
-    Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED (RetryInfo), ACCOUNT_BLOCKED.
+    Reasons: CREDENTIALS_INVALID.
     """
     RefreshSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.Session]
     """Exchanges a refresh token for a new pair. The old token is used up; repeated within 10 seconds it answers with the
     same successor, so that a lost reply costs nobody the session. Used again later, it ends the whole session, because
     then two parties hold it (OAuth 2.0 Security BCP, RFC 9700 section 4.14).
-    Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_BLOCKED.
+    Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends the caller's session. Its access token is refused by every service within seconds. Announces SessionRevoked."""
@@ -47,7 +47,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _profile_service_pb2.User:
         """Registers a new account with the role student. Announces UserRegistered.
         The answer carries no session: sign in next.
-        Reasons: EMAIL_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
+        Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
         """
 
     @_abc_1.abstractmethod
@@ -58,7 +58,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _auth_service_pb2.Session:
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
         unknown or the password is wrong.
-        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED (RetryInfo), ACCOUNT_BLOCKED.
+        Reasons: CREDENTIALS_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -70,7 +70,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Exchanges a refresh token for a new pair. The old token is used up; repeated within 10 seconds it answers with the
         same successor, so that a lost reply costs nobody the session. Used again later, it ends the whole session, because
         then two parties hold it (OAuth 2.0 Security BCP, RFC 9700 section 4.14).
-        Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_BLOCKED.
+        Reasons: REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED.
         """
 
     @_abc_1.abstractmethod

@@ -28,21 +28,15 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """An account with this e-mail address exists. Status ALREADY_EXISTS."""
     USERNAME_TAKEN: _Reason.ValueType  # 2
     """An account with this username exists. Status ALREADY_EXISTS."""
-    PASSWORD_TOO_COMMON: _Reason.ValueType  # 3
-    """The password is on the list of the most common ones. Status INVALID_ARGUMENT."""
-    CREDENTIALS_INVALID: _Reason.ValueType  # 4
+    CREDENTIALS_INVALID: _Reason.ValueType  # 3
     """Identifier and password don't belong together, or there is no such account. Status UNAUTHENTICATED."""
-    LOGIN_THROTTLED: _Reason.ValueType  # 5
-    """Too many failed attempts; RetryInfo says when to try again. Status RESOURCE_EXHAUSTED."""
-    ACCOUNT_BLOCKED: _Reason.ValueType  # 6
-    """An admin blocked the account. Status PERMISSION_DENIED."""
-    REFRESH_TOKEN_INVALID: _Reason.ValueType  # 7
+    REFRESH_TOKEN_INVALID: _Reason.ValueType  # 4
     """The refresh token is unknown or its time is over: sign in again. Status UNAUTHENTICATED."""
-    REFRESH_TOKEN_REUSED: _Reason.ValueType  # 8
+    REFRESH_TOKEN_REUSED: _Reason.ValueType  # 5
     """The refresh token was used before; the session was ended to be safe: sign in again. Status UNAUTHENTICATED."""
-    USER_NOT_FOUND: _Reason.ValueType  # 9
+    USER_NOT_FOUND: _Reason.ValueType  # 6
     """There is no such user. Status NOT_FOUND."""
-    FIELD_NOT_UPDATABLE: _Reason.ValueType  # 10
+    FIELD_NOT_UPDATABLE: _Reason.ValueType  # 7
     """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
@@ -54,20 +48,14 @@ EMAIL_TAKEN: Reason.ValueType  # 1
 """An account with this e-mail address exists. Status ALREADY_EXISTS."""
 USERNAME_TAKEN: Reason.ValueType  # 2
 """An account with this username exists. Status ALREADY_EXISTS."""
-PASSWORD_TOO_COMMON: Reason.ValueType  # 3
-"""The password is on the list of the most common ones. Status INVALID_ARGUMENT."""
-CREDENTIALS_INVALID: Reason.ValueType  # 4
+CREDENTIALS_INVALID: Reason.ValueType  # 3
 """Identifier and password don't belong together, or there is no such account. Status UNAUTHENTICATED."""
-LOGIN_THROTTLED: Reason.ValueType  # 5
-"""Too many failed attempts; RetryInfo says when to try again. Status RESOURCE_EXHAUSTED."""
-ACCOUNT_BLOCKED: Reason.ValueType  # 6
-"""An admin blocked the account. Status PERMISSION_DENIED."""
-REFRESH_TOKEN_INVALID: Reason.ValueType  # 7
+REFRESH_TOKEN_INVALID: Reason.ValueType  # 4
 """The refresh token is unknown or its time is over: sign in again. Status UNAUTHENTICATED."""
-REFRESH_TOKEN_REUSED: Reason.ValueType  # 8
+REFRESH_TOKEN_REUSED: Reason.ValueType  # 5
 """The refresh token was used before; the session was ended to be safe: sign in again. Status UNAUTHENTICATED."""
-USER_NOT_FOUND: Reason.ValueType  # 9
+USER_NOT_FOUND: Reason.ValueType  # 6
 """There is no such user. Status NOT_FOUND."""
-FIELD_NOT_UPDATABLE: Reason.ValueType  # 10
+FIELD_NOT_UPDATABLE: Reason.ValueType  # 7
 """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61mpus/types/v1/errors.proto\x12\x0f\x63\x61mpus.types.v1*\xb0\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fINVALID_REQUEST\x10\x01\x12\x11\n\rTOKEN_MISSING\x10\x02\x12\x11\n\rTOKEN_INVALID\x10\x03\x12\x11\n\rTOKEN_EXPIRED\x10\x04\x12\x13\n\x0fSESSION_REVOKED\x10\x05\x12\x11\n\rACCESS_DENIED\x10\x06\x12\x15\n\x11REQUEST_ID_REUSED\x10\x07\x12\x11\n\rSTALE_VERSION\x10\x08\x12\x16\n\x12\x44\x45\x41\x44LINE_TOO_SHORT\x10\t\x12\x0e\n\nOVERLOADED\x10\n\x12\x1a\n\x16\x44\x45PENDENCY_UNAVAILABLE\x10\x0b\x12\x12\n\x0eINTERNAL_FAULT\x10\x0c\x12\x16\n\x12PAGE_TOKEN_INVALID\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61mpus/types/v1/errors.proto\x12\x0f\x63\x61mpus.types.v1*\x97\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0fINVALID_REQUEST\x10\x01\x12\x11\n\rTOKEN_MISSING\x10\x02\x12\x11\n\rTOKEN_INVALID\x10\x03\x12\x11\n\rTOKEN_EXPIRED\x10\x04\x12\x13\n\x0fSESSION_REVOKED\x10\x05\x12\x11\n\rACCESS_DENIED\x10\x06\x12\x15\n\x11REQUEST_ID_REUSED\x10\x07\x12\x11\n\rSTALE_VERSION\x10\x08\x12\x16\n\x12\x44\x45\x41\x44LINE_TOO_SHORT\x10\t\x12\x0e\n\nOVERLOADED\x10\n\x12\x1a\n\x16\x44\x45PENDENCY_UNAVAILABLE\x10\x0b\x12\x12\n\x0eINTERNAL_FAULT\x10\x0c\x12\x16\n\x12PAGE_TOKEN_INVALID\x10\r\x12\x10\n\x0cRATE_LIMITED\x10\x0e\x12\x12\n\x0ePATH_NOT_FOUND\x10\x0f\x12\x16\n\x12METHOD_NOT_ALLOWED\x10\x10\x12\x12\n\x0e\x42ODY_TOO_LARGE\x10\x11\x12\x13\n\x0f\x44\x45\x41\x44LINE_PASSED\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'campus.types.v1.errors_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REASON']._serialized_start=50
-  _globals['_REASON']._serialized_end=354
+  _globals['_REASON']._serialized_end=457
 # @@protoc_insertion_point(module_scope)

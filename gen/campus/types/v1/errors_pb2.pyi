@@ -50,6 +50,22 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A fault of ours. Metadata: `error_id`, by which the operators find it. Status INTERNAL."""
     PAGE_TOKEN_INVALID: _Reason.ValueType  # 13
     """The page token is not one that this list gave for these filters. Status INVALID_ARGUMENT."""
+    RATE_LIMITED: _Reason.ValueType  # 14
+    """The user, or the address of a caller without a token, sent more requests than the gateway allows in a minute. RetryInfo
+    says when to come back. Status RESOURCE_EXHAUSTED. Said by the gateway.
+    """
+    PATH_NOT_FOUND: _Reason.ValueType  # 15
+    """There is nothing at this path. Status NOT_FOUND over REST, UNIMPLEMENTED over gRPC. Said by the gateway."""
+    METHOD_NOT_ALLOWED: _Reason.ValueType  # 16
+    """The path exists, but not for this HTTP method; the `allow` header names those it has. Status UNIMPLEMENTED, HTTP 405.
+    Said by the gateway.
+    """
+    BODY_TOO_LARGE: _Reason.ValueType  # 17
+    """The request body is larger than the gateway takes. Status RESOURCE_EXHAUSTED, HTTP 413. Said by the gateway."""
+    DEADLINE_PASSED: _Reason.ValueType  # 18
+    """The deadline passed before there was an answer; whether the call had its effect is not known. Status DEADLINE_EXCEEDED.
+    Said by the gateway.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what every service of the mesh may answer besides its own reasons. It travels in google.rpc.ErrorInfo with
@@ -84,4 +100,20 @@ INTERNAL_FAULT: Reason.ValueType  # 12
 """A fault of ours. Metadata: `error_id`, by which the operators find it. Status INTERNAL."""
 PAGE_TOKEN_INVALID: Reason.ValueType  # 13
 """The page token is not one that this list gave for these filters. Status INVALID_ARGUMENT."""
+RATE_LIMITED: Reason.ValueType  # 14
+"""The user, or the address of a caller without a token, sent more requests than the gateway allows in a minute. RetryInfo
+says when to come back. Status RESOURCE_EXHAUSTED. Said by the gateway.
+"""
+PATH_NOT_FOUND: Reason.ValueType  # 15
+"""There is nothing at this path. Status NOT_FOUND over REST, UNIMPLEMENTED over gRPC. Said by the gateway."""
+METHOD_NOT_ALLOWED: Reason.ValueType  # 16
+"""The path exists, but not for this HTTP method; the `allow` header names those it has. Status UNIMPLEMENTED, HTTP 405.
+Said by the gateway.
+"""
+BODY_TOO_LARGE: Reason.ValueType  # 17
+"""The request body is larger than the gateway takes. Status RESOURCE_EXHAUSTED, HTTP 413. Said by the gateway."""
+DEADLINE_PASSED: Reason.ValueType  # 18
+"""The deadline passed before there was an answer; whether the call had its effect is not known. Status DEADLINE_EXCEEDED.
+Said by the gateway.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
