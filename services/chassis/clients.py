@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import grpc
 from campus.options.v1 import options_pb2
-from google.protobuf import descriptor_pb2
 
 from services.chassis import telemetry
 from services.chassis.errors import DeadlineTooShort, refusal_of
 from services.chassis.interceptors import time_left
-from services.chassis.server import DESCRIPTORS
+from services.chassis.server import contract
 
 RESERVE_SECONDS = 0.02
 CAP_SECONDS = 5.0
@@ -24,10 +23,9 @@ R = TypeVar("R")
 @lru_cache(maxsize=1)
 def _retry_policy() -> str:
     """Retries what the contract calls repeatable, and only on UNAVAILABLE; the throttle stops a storm (gRFC A6)."""
-    files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
     names = [
         {"service": f"{file.package}.{service.name}", "method": method.name}
-        for file in files.file
+        for file in contract().file
         for service in file.service
         for method in service.method
         if method.options.Extensions[options_pb2.idempotency]

@@ -1,6 +1,7 @@
 """From settings to a serving process and, told to stop, to an orderly end."""
 
 import argparse
+import atexit
 import gc
 import os
 import signal
@@ -15,7 +16,6 @@ from typing import Any, TypeVar
 
 import grpc
 from campus.identity.v1 import events_pb2
-from google.protobuf import descriptor_pool
 
 from services.chassis import access, server, telemetry
 from services.chassis.bus import Bus, Envelope, Subscription
@@ -62,22 +62,12 @@ def registration(servicer: object) -> tuple[str, Callable[[Any, grpc.Server], No
 
 def refuse_unfinished(app: App) -> None:
     """Ends the process when the contract promises what this service doesn't hold."""
-    names = {registration(servicer)[0] for servicer in app.servicers}
-    _, pool = server.public_mesh()
-    promised = [pool.FindServiceByName(name) for name in sorted(_services_in(f"campus.{app.name}.v1", pool))]
-    faults = [f"{service.full_name} is not served" for service in promised if service.full_name not in names]
-    methods = [method for service in server.services_of(names) for method in service.methods]
+    served = {registration(servicer)[0] for servicer in app.servicers}
+    faults = [f"{name} is not served" for name in server.services_in(f"campus.{app.name}.v1") if name not in served]
+    methods = [method for service in server.services_of(served) for method in service.methods]
     faults += server.refusals_to_start(methods, app.commands, app.queries)
     if faults:
         raise SystemExit("\n".join(faults))
-
-
-def _services_in(package: str, pool: descriptor_pool.DescriptorPool) -> set[str]:
-    found = set()
-    for path in (Path(server.DESCRIPTORS).parent / package.replace(".", "/")).glob("*_service_pb2.py"):
-        file = pool.FindFileByName(f"{package.replace('.', '/')}/{path.name.removesuffix('_pb2.py')}.proto")
-        found.update(service.full_name for service in file.services_by_name.values())
-    return found
 
 
 class Process:
@@ -175,10 +165,13 @@ def _fork(count: int) -> int:
             return number
         children.append(child)
     if children:
-        import atexit
-
-        atexit.register(lambda: [os.kill(child, signal.SIGTERM) for child in children])
+        atexit.register(_end, children)
     return 0
+
+
+def _end(children: list[int]) -> None:
+    for child in children:
+        os.kill(child, signal.SIGTERM)
 
 
 def run(settings: type[S], build: Callable[[S], App], arguments: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -120,14 +121,28 @@ def services_of(names: Iterable[str]) -> list[ServiceDescriptor]:
     return [pool.FindServiceByName(name) for name in names]
 
 
+@lru_cache(maxsize=1)
+def contract() -> descriptor_pb2.FileDescriptorSet:
+    """The descriptors of the whole mesh, as `make gen` wrote them."""
+    return descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+
+
+def services_in(package: str) -> list[str]:
+    """The full names of the proto services in `package` and the packages below it."""
+    return [
+        f"{file.package}.{service.name}"
+        for file in contract().file
+        for service in file.service
+        if f"{file.package}.".startswith(f"{package}.")
+    ]
+
+
 def public_mesh() -> tuple[list[str], descriptor_pool.DescriptorPool]:
     """Every public service of the mesh, and the pool that describes them: any service can answer for all."""
-    files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
     pool = descriptor_pool.DescriptorPool()
-    for file in files.file:
+    for file in contract().file:
         pool.Add(file)
-    names = [f"{f.package}.{s.name}" for f in files.file for s in f.service if f.package.startswith("campus.")]
-    return [name for name in names if not name.endswith("InternalService")], pool
+    return [name for name in services_in("campus") if not name.endswith("InternalService")], pool
 
 
 class Health:
