@@ -1,0 +1,1 @@
+"""identity: who someone is, how they prove it, and for how long that holds."""

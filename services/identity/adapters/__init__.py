@@ -1,0 +1,1 @@
+"""identity's ports, filled by PostgreSQL, memory, argon2 and JWT."""

@@ -1,0 +1,62 @@
+"""What identity is made of."""
+
+import argparse
+from contextlib import suppress
+
+from pydantic import Field
+
+from services.chassis.bus import Bus
+from services.chassis.db import Database
+from services.chassis.run import App
+from services.chassis.settings import ServiceSettings
+from services.identity import api, commands, queries
+from services.identity.adapters.passwords import Argon2Hasher
+from services.identity.adapters.postgres import PostgresStore
+from services.identity.adapters.tokens import JwtIssuer
+from services.identity.domain.errors import EmailTaken
+from services.identity.domain.user import Role
+from services.kernel.clock import system_clock
+from services.kernel.requests import RequestKey
+
+
+class Settings(ServiceSettings):
+    signing_key: str = Field(description="path of the PEM file with the Ed25519 key that signs access tokens")
+
+
+def build(settings: Settings) -> App:
+    database = Database(settings.database_writer_url, settings.database_reader_url)
+    store, rows = PostgresStore(database.writer), database.reader
+    hasher = Argon2Hasher()
+    issuer = JwtIssuer.from_file(settings.signing_key, settings.token_issuer, settings.token_audience)
+
+    def seed_user(arguments: list[str]) -> None:
+        """Makes sure that a user exists and holds a role; for operators and the demo."""
+        parser = argparse.ArgumentParser(prog="seed-user", description=seed_user.__doc__)
+        for name in ("email", "password", "name"):
+            parser.add_argument(f"--{name}", required=True)
+        parser.add_argument("--username", default="")
+        parser.add_argument("--role", type=Role, action="append", choices=list(Role), default=[])
+        wanted = parser.parse_args(arguments)
+        no_key = RequestKey("operator", "seed-user", "", b"")
+        command = commands.Register(wanted.email, wanted.name, wanted.username, no_key, wanted.password)
+        with suppress(EmailTaken):
+            commands.register(command, store, hasher, system_clock)
+        for role in wanted.role:
+            commands.grant_role(commands.GrantRole(wanted.email, role), store, system_clock)
+
+    return App(
+        name="identity",
+        settings=settings,
+        database=database,
+        bus=Bus(settings.nats_url, "identity"),
+        servicers=[
+            api.AuthService(store, hasher, issuer, system_clock),
+            api.ProfileService(store, rows, system_clock),
+            api.KeyService(issuer),
+            api.IdentityInternalService(rows),
+        ],
+        commands=commands,
+        queries=queries,
+        fetch_keys=issuer.key_set,
+        tasks={"seed-user": seed_user},
+    )

@@ -1,0 +1,1 @@
+"""Accounts and sessions, and the rules they keep."""

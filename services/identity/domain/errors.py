@@ -1,0 +1,42 @@
+"""What identity refuses, by name; errors.proto says what each means to a caller."""
+
+from services.kernel.errors import CampusError, Kind
+
+
+class IdentityError(CampusError):
+    domain = "campus.identity"
+
+
+class EmailTaken(IdentityError):
+    kind = Kind.ALREADY_EXISTS
+    message = "an account with this e-mail address exists"
+
+
+class UsernameTaken(IdentityError):
+    kind = Kind.ALREADY_EXISTS
+    message = "an account with this username exists"
+
+
+class CredentialsInvalid(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "identifier and password don't belong together"
+
+
+class RefreshTokenInvalid(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the refresh token is unknown or its time is over: sign in again"
+
+
+class RefreshTokenReused(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the refresh token was used before and the session has been ended: sign in again"
+
+
+class UserNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such user"
+
+
+class FieldNotUpdatable(IdentityError):
+    kind = Kind.INVALID
+    message = "the mask names a field that can't be changed here"

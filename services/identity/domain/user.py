@@ -1,0 +1,86 @@
+"""A person with an account."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.identity.domain.errors import FieldNotUpdatable
+from services.kernel.errors import StaleVersion
+from services.kernel.events import Aggregate, DomainEvent
+
+
+class Role(StrEnum):
+    """What a user may do. In the order in which one of several is shown as the primary one, the last first."""
+
+    STUDENT = "student"
+    INSTRUCTOR = "instructor"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRegistered(DomainEvent):
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileUpdated(DomainEvent):
+    user_id: str
+
+
+@dataclass(kw_only=True)
+class User(Aggregate):
+    email: str
+    username: str
+    name: str
+    password_hash: str
+    roles: frozenset[Role]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def register(
+        cls, user_id: str, *, email: str, username: str, name: str, password_hash: str, now: datetime
+    ) -> "User":
+        user = cls(
+            id=user_id,
+            email=email,
+            username=username,
+            name=normal_name(name),
+            password_hash=password_hash,
+            roles=frozenset({Role.STUDENT}),
+            created_at=now,
+            updated_at=now,
+        )
+        user.record(UserRegistered(user_id=user_id))
+        return user
+
+    def update_profile(self, changes: dict[str, str], etag: str, now: datetime) -> None:
+        """Sets `name` and `username`. A name may not be emptied; an `etag` must be the current one."""
+        if etag and etag != self.etag:
+            raise StaleVersion(field="etag")
+        for field, value in changes.items():
+            if field not in ("name", "username") or (field == "name" and not value.strip()):
+                raise FieldNotUpdatable(field="update_mask")
+            setattr(self, field, normal_name(value) if field == "name" else value)
+        self.updated_at = now
+        self.record(ProfileUpdated(user_id=self.id))
+
+    def grant(self, role: Role, now: datetime) -> None:
+        self.roles |= {role}
+        self.updated_at = now
+        self.record(ProfileUpdated(user_id=self.id))
+
+    @property
+    def etag(self) -> str:
+        return str(self.version)
+
+
+def folded(text: str) -> str:
+    """How e-mail addresses and usernames are compared: without regard to case and compatibility forms."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def normal_name(name: str) -> str:
+    """A name as it is kept: composed (NFC), without space around it."""
+    return unicodedata.normalize("NFC", name).strip()

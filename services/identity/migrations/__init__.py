@@ -1,0 +1,1 @@
+"""identity's schema, step by step and forward only."""
