@@ -15,7 +15,7 @@ from .errors import StorageError
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Google's own libraries name this audience whatever token_uri the account file gives.
-_GOOGLE_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"
+_GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
 _LIFETIME_SECONDS = 3600
 _LEEWAY_SECONDS = 30
 _SCOPE_BASE = "https://www.googleapis.com/auth/"
@@ -61,7 +61,7 @@ class Tokens:
                 assertion,
                 self.account.public_key,
                 algorithms=["RS256"],
-                audience=[_GOOGLE_TOKEN_ENDPOINT, self.account.token_uri],
+                audience=[_GOOGLE_AUDIENCE, self.account.token_uri],
                 issuer=self.account.email,
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["iss", "aud", "iat", "exp"]},
