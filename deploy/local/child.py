@@ -22,6 +22,7 @@ class Child:
     log: Path
     stop_signal: signal.Signals
     started: float = field(default_factory=time.monotonic)
+    reaped: bool = False
 
     @property
     def pid(self) -> int:
@@ -41,7 +42,8 @@ class Child:
 
     def kill(self) -> None:
         """End the whole group at once, as a crash would."""
-        _signal_group(self.pid, signal.SIGKILL)
+        if self.running:
+            _signal_group(self.pid, signal.SIGKILL)
         self.reap()
 
     def stop(self, patience_seconds: float = 15.0) -> bool:
@@ -56,8 +58,11 @@ class Child:
         return True
 
     def reap(self) -> None:
-        """Wait for the leader, end what remains of its group, and tell the guard."""
+        """Wait for the leader, end what remains of its group, and tell the guard; once."""
         self.process.wait()
+        if self.reaped:
+            return
+        self.reaped = True
         _signal_group(self.pid, signal.SIGKILL)
         _guard.forget(self.pid)
 

@@ -52,11 +52,13 @@ USER = """\
 class Nats:
     """One server over one data directory; stop, kill and start again on the same port."""
 
-    def __init__(self, data_dir: Path, port: int | None = None, users: Iterable[str] = SERVICES) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, users: Iterable[str] = SERVICES, log: Path | None = None
+    ) -> None:
         self.data_dir = data_dir.resolve()
         self.port = port or 0
         self.monitor_port = 0
-        self.log = self.data_dir / "nats.log"
+        self.log = log or self.data_dir / "nats.log"
         self._users = (*users, OBSERVER)
         self._passwords: dict[str, str] = {}
         self._child: Child | None = None
@@ -71,8 +73,8 @@ class Nats:
         """Start and return when it accepts connections, which it does after recovering its streams."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._load_passwords()
-        self.port = ports.choose(self.port or None)
-        self.monitor_port = ports.choose(self.monitor_port or None)
+        self.port = self.port or ports.choose()
+        self.monitor_port = self.monitor_port or ports.choose()
         config = self.data_dir / "nats.conf"
         config.touch(mode=0o600)
         config.write_text(self._config())
@@ -83,21 +85,14 @@ class Nats:
     def stop(self) -> None:
         if self._child is not None:
             self._child.stop()
-            self._gone()
 
     def kill(self) -> None:
         """End it as a crash would."""
         self.child.kill()
-        self._gone()
 
     def url(self, service: str) -> str:
         """Return the address with the service's own user and password."""
         return f"nats://{service}:{self._passwords[service]}@{ports.LOOPBACK}:{self.port}"
-
-    def _gone(self) -> None:
-        self._child = None
-        ports.give_back(self.port)
-        ports.give_back(self.monitor_port)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

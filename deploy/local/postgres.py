@@ -33,10 +33,16 @@ SETTINGS = {
 class Postgres:
     """One server over one data directory; stop and start again as often as you like."""
 
-    def __init__(self, data_dir: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         self.data_dir = data_dir.resolve()
         self.port = port or 0
-        self.log = self.data_dir / "postgres.log"
+        self.log = log or self.data_dir / "postgres.log"
         self._settings = {**SETTINGS, **(settings or {})}
         self._child: Child | None = None
         # PostgreSQL refuses to run as root.
@@ -65,7 +71,7 @@ class Postgres:
     def start(self) -> "Postgres":
         """Initialise on first use, start, and return when it accepts connections."""
         self._prepare()
-        self.port = ports.choose(self.port or None)
+        self.port = self.port or ports.choose()
         deadline = time.monotonic() + START_SECONDS
         while True:
             self._child = self._spawn()
@@ -80,14 +86,10 @@ class Postgres:
         """Shut down fast: running transactions are rolled back, nothing committed is lost."""
         if self._child is not None:
             self._child.stop()
-            self._child = None
-            ports.give_back(self.port)
 
     def kill(self) -> None:
         """End it as a crash would."""
         self.child.kill()
-        self._child = None
-        ports.give_back(self.port)
 
     def url(self, database: str, role: str) -> str:
         """Return the libpq URL of a database for a role, e.g. `url("campus_billing", "billing_writer")`."""
