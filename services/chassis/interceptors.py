@@ -145,7 +145,7 @@ def with_validation(call: Call, proceed: Proceed) -> Any:
 
 def _violation(found: Any) -> tuple[str, str, str]:
     path = ""
-    for element in found.proto.field.elements:
+    for element in found.proto.field.elements if found.proto.field else ():  # a rule of the whole message has no field
         path += ("." if path else "") + element.field_name
         if element.subscript is not None:
             path += f"[{element.subscript.value}]"
