@@ -49,8 +49,7 @@ class CheckoutServiceServicer:
     def StartCheckout(self, request, context):
         """Makes an order for a course at its present price and opens a page of the payment provider on which to pay it. Access
         comes with the provider's confirmation (PaymentSucceeded, EntitlementGranted), never with the browser's return.
-        Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE,
-        RETURN_URL_NOT_ALLOWED.
+        Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE, RETURN_URL_NOT_ALLOWED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,8 +19,7 @@ class CheckoutServiceStub:
     StartCheckout: _grpc.UnaryUnaryMultiCallable[_checkout_service_pb2.StartCheckoutRequest, _checkout_service_pb2.Checkout]
     """Makes an order for a course at its present price and opens a page of the payment provider on which to pay it. Access
     comes with the provider's confirmation (PaymentSucceeded, EntitlementGranted), never with the browser's return.
-    Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE,
-    RETURN_URL_NOT_ALLOWED.
+    Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE, RETURN_URL_NOT_ALLOWED.
     """
 
 class CheckoutServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -34,8 +33,7 @@ class CheckoutServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _checkout_service_pb2.Checkout:
         """Makes an order for a course at its present price and opens a page of the payment provider on which to pay it. Access
         comes with the provider's confirmation (PaymentSucceeded, EntitlementGranted), never with the browser's return.
-        Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE,
-        RETURN_URL_NOT_ALLOWED.
+        Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, COURSE_IS_FREE, ALREADY_ENTITLED, AMOUNT_NOT_CHARGEABLE, RETURN_URL_NOT_ALLOWED.
         """
 
 def add_CheckoutServiceServicer_to_server(servicer: CheckoutServiceServicer, server: _grpc.Server) -> None: ...

@@ -257,7 +257,9 @@ class CreateCourseRequest(_message.Message):
     """
     @_builtins.property
     def price(self) -> _money_pb2.Money:
-        """What it costs: 0 (free) to 99,999,999 minor units. Required, so that no course is free by oversight."""
+        """What it costs: 0 (free) to 99,999,999 minor units. Required, so that no course is free by oversight; a free course
+        states a currency too.
+        """
 
     def __init__(
         self,

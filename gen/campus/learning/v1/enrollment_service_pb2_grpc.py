@@ -57,9 +57,10 @@ class EnrollmentServiceServicer:
     """
 
     def Enroll(self, request, context):
-        """Enrols the caller in a published course, on the version published last. A course with a price needs an entitlement,
-        which a paid checkout grants; for a free one it is granted here. A learner has one enrolment per course: enrolling
-        again answers with it, whatever its state. Announces EnrollmentCreated.
+        """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
+        here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
+        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
+        whatever its state. Announces EnrollmentCreated.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -17,9 +17,10 @@ class EnrollmentServiceStub:
 
     def __init__(self, channel: _grpc.Channel) -> None: ...
     Enroll: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollRequest, _enrollment_service_pb2.Enrollment]
-    """Enrols the caller in a published course, on the version published last. A course with a price needs an entitlement,
-    which a paid checkout grants; for a free one it is granted here. A learner has one enrolment per course: enrolling
-    again answers with it, whatever its state. Announces EnrollmentCreated.
+    """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
+    here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
+    this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
+    whatever its state. Announces EnrollmentCreated.
     Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
     """
     GetEnrollment: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetEnrollmentRequest, _enrollment_service_pb2.Enrollment]
@@ -38,9 +39,10 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _enrollment_service_pb2.EnrollRequest,
         context: _grpc.ServicerContext,
     ) -> _enrollment_service_pb2.Enrollment:
-        """Enrols the caller in a published course, on the version published last. A course with a price needs an entitlement,
-        which a paid checkout grants; for a free one it is granted here. A learner has one enrolment per course: enrolling
-        again answers with it, whatever its state. Announces EnrollmentCreated.
+        """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
+        here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
+        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
+        whatever its state. Announces EnrollmentCreated.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
         """
 
