@@ -10,9 +10,9 @@ from pathlib import Path
 
 import uvicorn
 
-from .smtp import SIZE_LIMIT, new_session
-from .store import Mailbox
-from .web import Web
+from deploy.local.standins.mail.smtp import SIZE_LIMIT, new_session
+from deploy.local.standins.mail.store import Mailbox
+from deploy.local.standins.mail.web import Web
 
 _HELP = f"""A local mail server with an inbox page. Send to smtp://127.0.0.1:SMTP_PORT, look at http://127.0.0.1:PORT/.
 It refuses what real servers refuse: commands out of order, bad addresses, lines over 998 characters, bare line

@@ -6,7 +6,7 @@ from email import message_from_bytes
 from email.message import EmailMessage, MIMEPart
 from email.policy import default
 
-from .store import Mail
+from deploy.local.standins.mail.store import Mail
 
 
 @dataclass(frozen=True)

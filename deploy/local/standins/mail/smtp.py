@@ -8,7 +8,7 @@ from email.policy import SMTP as SMTP_POLICY
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from .store import Mailbox
+from deploy.local.standins.mail.store import Mailbox
 
 SIZE_LIMIT = 25 * 1024 * 1024
 _MOST_RECIPIENTS = 100

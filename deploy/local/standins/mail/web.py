@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .contents import Contents, open_mail, shown_time, summary
-from .store import Mail, Mailbox
+from deploy.local.standins.mail.contents import Contents, open_mail, shown_time, summary
+from deploy.local.standins.mail.store import Mail, Mailbox
 
 _LIMIT = 200
 _MOST = 1000

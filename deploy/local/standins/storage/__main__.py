@@ -9,10 +9,10 @@ from pathlib import Path
 
 import uvicorn
 
-from .accounts import ensure_account
-from .app import build
-from .store import Store
-from .tokens import Tokens
+from deploy.local.standins.storage.accounts import ensure_account
+from deploy.local.standins.storage.app import build
+from deploy.local.standins.storage.store import Store
+from deploy.local.standins.storage.tokens import Tokens
 
 _HELP = """A local Google Cloud Storage for the real client library. Point it here with
   API_ENDPOINT_OVERRIDE=http://127.0.0.1:PORT

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .accounts import Account
-from .errors import NotModified, StorageError
-from .json_api import JsonApi
-from .store import Store
-from .tokens import Tokens
-from .xml_api import XmlApi
+from deploy.local.standins.storage.accounts import Account
+from deploy.local.standins.storage.errors import NotModified, StorageError
+from deploy.local.standins.storage.json_api import JsonApi
+from deploy.local.standins.storage.store import Store
+from deploy.local.standins.storage.tokens import Tokens
+from deploy.local.standins.storage.xml_api import XmlApi
 
 # First path segments of the JSON interface; everything else is a bucket of the XML interface.
 _JSON_ROOTS = {"batch", "download", "storage", "token", "upload"}

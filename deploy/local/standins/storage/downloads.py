@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from .errors import NotModified, StorageError
-from .preconditions import Preconditions
-from .resources import StoredObject
+from deploy.local.standins.storage.errors import NotModified, StorageError
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.resources import StoredObject
 
 _CHUNK = 1 << 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")

@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any, TextIO
 
-from .preconditions import Preconditions
-from .resources import Bucket, StoredObject, UploadSession
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.resources import Bucket, StoredObject, UploadSession
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (

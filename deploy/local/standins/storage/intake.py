@@ -10,8 +10,8 @@ from python_multipart.multipart import MultipartParser
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from .blobs import Draft
-from .errors import invalid
+from deploy.local.standins.storage.blobs import Draft
+from deploy.local.standins.storage.errors import invalid
 
 _LARGEST_METADATA = 1 << 20
 

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .downloads import object_response
-from .errors import invalid
-from .intake import json_body
-from .listing import list_objects
-from .preconditions import Preconditions
-from .store import Store
-from .tokens import Tokens
-from .uploads import Uploads, base_url
+from deploy.local.standins.storage.downloads import object_response
+from deploy.local.standins.storage.errors import invalid
+from deploy.local.standins.storage.intake import json_body
+from deploy.local.standins.storage.listing import list_objects
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.store import Store
+from deploy.local.standins.storage.tokens import Tokens
+from deploy.local.standins.storage.uploads import Uploads, base_url
 
 
 class JsonApi:

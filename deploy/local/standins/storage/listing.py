@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .errors import invalid
-from .resources import StoredObject
-from .store import Store
+from deploy.local.standins.storage.errors import invalid
+from deploy.local.standins.storage.resources import StoredObject
+from deploy.local.standins.storage.store import Store
 
 _LARGEST_PAGE = 1000
 

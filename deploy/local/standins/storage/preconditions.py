@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from .errors import NotModified, invalid, precondition_failed
+from deploy.local.standins.storage.errors import NotModified, invalid, precondition_failed
 
 _QUERY_NAMES = {
     "generation_match": "ifGenerationMatch",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from .errors import StorageError, invalid
-from .preconditions import Preconditions
+from deploy.local.standins.storage.errors import StorageError, invalid
+from deploy.local.standins.storage.preconditions import Preconditions
 
 Fields = dict[str, Any]
 

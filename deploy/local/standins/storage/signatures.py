@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .errors import StorageError
+from deploy.local.standins.storage.errors import StorageError
 
 ALGORITHM = "GOOG4-RSA-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .blobs import Blobs, Draft
-from .errors import StorageError, invalid, no_such_bucket, no_such_object
-from .index import lock_directory, open_index, to_bucket, to_object, to_session
-from .preconditions import Preconditions
-from .resources import (
+from deploy.local.standins.storage.blobs import Blobs, Draft
+from deploy.local.standins.storage.errors import StorageError, invalid, no_such_bucket, no_such_object
+from deploy.local.standins.storage.index import lock_directory, open_index, to_bucket, to_object, to_session
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.resources import (
     Bucket,
     Fields,
     StoredObject,

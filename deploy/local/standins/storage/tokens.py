@@ -10,8 +10,8 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .accounts import Account
-from .errors import StorageError
+from deploy.local.standins.storage.accounts import Account
+from deploy.local.standins.storage.errors import StorageError
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # Google's own libraries name this audience whatever token_uri the account file gives.

@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from .blobs import Draft
-from .errors import StorageError, invalid
-from .intake import RelatedParts, json_body, receive
-from .preconditions import Preconditions
-from .resources import StoredObject, UploadSession
-from .store import Store
-from .tokens import Tokens
+from deploy.local.standins.storage.blobs import Draft
+from deploy.local.standins.storage.errors import StorageError, invalid
+from deploy.local.standins.storage.intake import RelatedParts, json_body, receive
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.resources import StoredObject, UploadSession
+from deploy.local.standins.storage.store import Store
+from deploy.local.standins.storage.tokens import Tokens
 
 _GRANULE = 256 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")

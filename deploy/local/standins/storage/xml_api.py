@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .accounts import Account
-from .downloads import bytes_hex, object_response
-from .errors import StorageError, invalid
-from .intake import receive
-from .preconditions import Preconditions
-from .resources import Fields
-from .signatures import SignedRequest, is_signed, verify
-from .store import Store
-from .tokens import Tokens
-from .uploads import header_hashes
+from deploy.local.standins.storage.accounts import Account
+from deploy.local.standins.storage.downloads import bytes_hex, object_response
+from deploy.local.standins.storage.errors import StorageError, invalid
+from deploy.local.standins.storage.intake import receive
+from deploy.local.standins.storage.preconditions import Preconditions
+from deploy.local.standins.storage.resources import Fields
+from deploy.local.standins.storage.signatures import SignedRequest, is_signed, verify
+from deploy.local.standins.storage.store import Store
+from deploy.local.standins.storage.tokens import Tokens
+from deploy.local.standins.storage.uploads import header_hashes
 
 _OVERRIDES = {"response-content-disposition": "Content-Disposition", "response-content-type": "Content-Type"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
