@@ -36,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     state_dir = Path(os.environ.get("CAMPUS_STATE_DIR") or STATE_DIR)
     try:
         if chosen.command == "run":
-            only = tuple(chosen.only.split(",")) if chosen.only else SERVICES
-            return _run(state_dir, only, seed=not chosen.no_seed)
+            return _run(state_dir, _services(chosen.only), seed=not chosen.no_seed)
         return _reset(state_dir) if chosen.command == "reset" else terminal.status(state_dir)
     except MeshTrouble as trouble:
         print(f"campus: {trouble}", file=sys.stderr)
@@ -89,6 +88,16 @@ def _reset(state_dir: Path) -> int:
     state.release()
     print(f"cleared {state.directory}")
     return 0
+
+
+def _services(only: str | None) -> tuple[str, ...]:
+    if only is None:
+        return SERVICES
+    chosen = tuple(name for name in only.split(",") if name)
+    for name in chosen:
+        if name not in SERVICES:
+            raise MeshTrouble(f"there is no service {name}: choose from {', '.join(SERVICES)}")
+    return chosen
 
 
 def _gateway_port() -> int:

@@ -36,24 +36,25 @@ class Child:
     def running(self) -> bool:
         return self.exit_code is None
 
-    def signal(self, number: signal.Signals) -> None:
-        if self.running:
-            self.process.send_signal(number)
-
     def kill(self) -> None:
         """End the whole group at once, as a crash would."""
         if self.running:
-            _signal_group(self.pid, signal.SIGKILL)
+            signal_group(self.pid, signal.SIGKILL)
         self.reap()
 
     def stop(self, patience_seconds: float = 15.0) -> bool:
-        """Ask the process to end and wait; kill what is left. Tell whether it ended by itself."""
-        self.signal(self.stop_signal)
+        """Ask the whole group to end and wait; kill what is left. Tell whether it ended by itself."""
+        deadline = time.monotonic() + patience_seconds
+        if self.running:
+            signal_group(self.pid, self.stop_signal)
         try:
             self.process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             return False
+        # The leader's own workers may need a moment longer.
+        while not self.reaped and signal_group(self.pid, 0) and time.monotonic() < deadline:
+            time.sleep(0.02)
         self.reap()
         return True
 
@@ -63,7 +64,7 @@ class Child:
         if self.reaped:
             return
         self.reaped = True
-        _signal_group(self.pid, signal.SIGKILL)
+        signal_group(self.pid, signal.SIGKILL)
         _guard.forget(self.pid)
 
     def last_words(self, lines: int = 3) -> str:
@@ -109,11 +110,13 @@ def identity(user: str | None) -> dict[str, object]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
+def signal_group(group: int, number: int) -> bool:
+    """Send a signal to a process group (0: none, just look) and tell whether it still exists."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
-        return
+        return False
+    return True
 
 
 class _Guard:

@@ -38,7 +38,22 @@ def _no_pages(_: Said) -> Mapping[str, str]:
     return {}
 
 
-STANDINS = (Standin("storage", "CAMPUS_STORAGE_BUCKET", _storage_options, _storage_env, _no_pages),)
+def _mail_options(plan: Plan) -> tuple[str, ...]:
+    return ("--smtp-port", str(plan.port("mail.smtp")))
+
+
+def _mail_env(said: Said) -> Mapping[str, str]:
+    return {"CAMPUS_SMTP_URL": f"smtp://127.0.0.1:{said['smtp_port']}"}
+
+
+def _mail_pages(said: Said) -> Mapping[str, str]:
+    return {"Mail inbox": f"http://localhost:{said['port']}"}
+
+
+STANDINS = (
+    Standin("storage", "CAMPUS_STORAGE_BUCKET", _storage_options, _storage_env, _no_pages),
+    Standin("mail", "CAMPUS_SMTP_URL", _mail_options, _mail_env, _mail_pages),
+)
 
 
 def in_use(plan: Plan) -> tuple[Standin, ...]:

@@ -101,6 +101,7 @@ class Supervised:
         """Start again after a crash."""
         with self._lock:
             if self.wanted and not self.running:
+                self.server.child.reap()
                 self.restarts += 1
                 self.start()
 
