@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -61,7 +62,8 @@ class Lines:
             self.say(f"  {phase.value:<9} {name:<20} {detail}".rstrip())
 
     def say(self, line: str) -> None:
-        with self._lock:
+        # A terminal that was closed or a pipe nobody reads must not keep the mesh from stopping in order.
+        with self._lock, suppress(OSError):
             print(line, file=self._out, flush=True)
 
     def settle(self) -> None:
@@ -92,7 +94,7 @@ class Redrawn:
         self._lock = threading.Lock()
 
     def show(self, name: str, phase: Phase, detail: str = "") -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._rows[name] = (phase, detail)
             if self._live is None:
                 from rich.live import Live
@@ -102,14 +104,14 @@ class Redrawn:
             self._live.update(self._table())
 
     def say(self, line: str) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):
             if self._live is not None:
                 self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:
                 print(line, flush=True)
 
     def settle(self) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):
             if self._live is not None:
                 self._live.stop()
                 self._live = None

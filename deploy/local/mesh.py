@@ -49,6 +49,7 @@ class Mesh:
         self._seed = seed
         self._board: Board = board or Silent()
         self._start = Graph(self._board)
+        self.ready = False
         self._plan: Plan | None = None
         self._rows: list[Row] = []
         self._watch: Watch | None = None
@@ -98,12 +99,13 @@ class Mesh:
         self.state.acquire()
         try:
             self._plan = plan = Plan(self.state, self._choices)
-            self._describe(ready=False)
+            self._describe()
             self._rows = table.rows(plan)
             self._start.run(self._steps(plan))
-            self._watch = Watch(self.processes.values(), self._board, lambda: self._describe(ready=True))
+            self._watch = Watch(self.processes.values(), self._board, self._describe)
             self._watch.start()
-            self._describe(ready=True)
+            self.ready = True
+            self._describe()
         except BaseException:
             self.stop()
             raise
@@ -111,6 +113,8 @@ class Mesh:
 
     def stop(self) -> None:
         """Stop everything in order: the gateway, the services, the stand-ins, NATS, PostgreSQL."""
+        if not self.state.held:
+            return
         self._start.cancel()
         if self._watch is not None:
             self._watch.stop()
@@ -120,7 +124,8 @@ class Mesh:
                 self._stop_all([row.process for row in self._rows if row.tier is tier and row.process.running])
             self._start.join()
         if self._plan is not None:
-            self._describe(ready=False)
+            self.ready = False
+            self._describe()
             self._plan.give_back()
         self.state.release()
 
@@ -141,6 +146,8 @@ class Mesh:
             "pages": {"API reference": f"{plan.public_url}/docs", **outside.pages(plan)},
             "services": {name: list(plan.addresses(name)) for name in plan.choices.services},
             "metrics": {name: list(plan.metrics(name)) for name in plan.choices.services},
+            "accounts": seeding.accounts(plan),
+            "nats_observer": self.nats_url() if self.ready else "",
             "logs": str(plan.logs),
             "ca": str(plan.pki.ca_cert),
             "ports": plan.ports,
@@ -162,7 +169,7 @@ class Mesh:
             Step("migrations", lambda: migrations.migrate(plan), ("databases",)),
             *(Step(row.process.name, self._starter(row.process), row.needs) for row in self._rows),
         ]
-        if self._seed:
+        if self._seed and "identity" in plan.choices.services:
             steps.append(Step("demo data", lambda: seeding.seed(plan), ("gateway",)))
         return steps
 
@@ -184,8 +191,8 @@ class Mesh:
             with ThreadPoolExecutor(len(processes), thread_name_prefix="stop") as pool:
                 list(pool.map(stop, processes))
 
-    def _describe(self, *, ready: bool) -> None:
-        self.state.write("mesh.json", {"ready": ready, "supervisor": os.getpid(), **self.description()})
+    def _describe(self) -> None:
+        self.state.write("mesh.json", {"ready": self.ready, "supervisor": os.getpid(), **self.description()})
 
 
 def running(state_dir: Path = STATE_DIR) -> dict[str, Any] | None:

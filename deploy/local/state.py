@@ -46,6 +46,11 @@ class State:
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._lock = handle
 
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._lock is not None
+
     def release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)

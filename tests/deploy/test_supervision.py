@@ -154,7 +154,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         "child = spawn([sys.executable, '-c', stubborn], log, env=dict(os.environ))\n"
         "print(child.pid, flush=True); time.sleep(600)"
     )
-    command = [sys.executable, "-c", code, tmp_path / "child.log"]
+    command = [sys.executable, "-c", code, str(tmp_path / "child.log")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as supervisor:
         assert supervisor.stdout is not None
         pid = int(supervisor.stdout.readline())
