@@ -50,7 +50,7 @@ class PostgresUsers:
     def add(self, user: User) -> None:
         row = {**_values(user), "id": user.id, "version": 1, "email_folded": folded(user.email)}
         added = postgresql.insert(users).values(row | {"email": user.email, "created_at": user.created_at})
-        if not self._work.execute(added.on_conflict_do_nothing()).rowcount:
+        if self._work.execute(added.on_conflict_do_nothing().returning(users.c.id)).first() is None:
             by_email = select(users.c.id).where(users.c.email_folded == folded(user.email))
             raise EmailTaken if self._work.execute(by_email).first() else UsernameTaken
         user.version = 1
