@@ -1,0 +1,81 @@
+"""The composition of the stand-in: state, protocol, pages, control and the two workers behind them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from deploy.local.standins.stripe.catalogue import ALL
+from deploy.local.standins.stripe.clock import Clock
+from deploy.local.standins.stripe.connections import Connections
+from deploy.local.standins.stripe.control import Control
+from deploy.local.standins.stripe.desk import Desk, Timers
+from deploy.local.standins.stripe.expand import Expander
+from deploy.local.standins.stripe.faults import Faults
+from deploy.local.standins.stripe.hosted import Hosted
+from deploy.local.standins.stripe.protocol import Protocol
+from deploy.local.standins.stripe.resources.webhook_endpoints import configure
+from deploy.local.standins.stripe.store import Store
+from deploy.local.standins.stripe.webhooks import Deliverer, Schedule
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says."""
+
+    state_dir: Path
+    api_key: str
+    public_url: str
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+    fault_seed: int = 0
+
+
+def build(settings: Settings, connections: Connections, ready: Callable[[], None]) -> Starlette:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.state_dir / "stripe.sqlite")
+    clock = Clock(offset=float(store.setting("clock_offset") or 0))
+    desk = Desk(store, clock, Faults(settings.fault_seed), settings.public_url)
+    if settings.webhook_url and settings.webhook_secret:
+        with store.transaction():
+            configure(desk.call(), settings.webhook_url, settings.webhook_secret)
+    protocol = Protocol(desk, Expander(ALL), connections, settings.api_key)
+    hosted = Hosted(desk)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        timers = Timers(desk, {name: run for resource in ALL.values() for name, run in resource.timers.items()})
+        deliverer = Deliverer(store, clock, desk.faults, settings.schedule)
+        desk.on_work(timers.wake)
+        desk.on_work(deliverer.wake)
+        workers = [asyncio.create_task(timers.run()), asyncio.create_task(deliverer.run())]
+        ready()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            store.close()
+
+    async def unknown(request: Request, _: Exception) -> Response:
+        return await protocol.unrecognized(request)
+
+    operations = [
+        Route(operation.path, protocol.endpoint(operation), methods=[operation.method])
+        for resource in ALL.values()
+        for operation in resource.operations
+    ]
+    return Starlette(
+        routes=[*operations, *hosted.routes(), *Control(desk, hosted).routes()],
+        exception_handlers={HTTPException: unknown},
+        lifespan=lifespan,
+    )

@@ -1,0 +1,1 @@
+"""The kinds of object of the API, one file each."""
