@@ -190,7 +190,7 @@ def run(settings: type[S], build: Callable[[S], App], arguments: Sequence[str] |
         serve(load(settings), build)
         return
     app = build(load(settings))
-    tasks = {"dead-letters": app.bus.dead_letters_task(app.database), **app.tasks}
+    tasks = {"dead-letters": app.bus.dead_letters_task(app.database, app.subscriptions), **app.tasks}
     if chosen.task not in tasks:
         parser.error(f"no task {chosen.task}; there are: serve, migrate, {', '.join(tasks)}")
     tasks[chosen.task](chosen.rest)
