@@ -27,6 +27,7 @@ class Work:
     def __init__(self, connection: sa.Connection, clock: Clock) -> None:
         self._connection, self._clock = connection, clock
         self._announced: list[dict[str, Any]] = []
+        self.has_announced = False
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         try:
@@ -56,11 +57,12 @@ class Work:
         if not self.execute(found.values(**values, version=version + 1)).rowcount:
             raise StaleVersion
 
-    def flush(self) -> bool:
-        """Stores what was announced; says whether there was anything. The writer calls it before it commits."""
+    def flush(self) -> None:
+        """Stores what was announced so far; the writer calls it before it commits."""
         if self._announced:
             self.execute(sa.insert(tables.outbox), self._announced)
-        return bool(self._announced)
+            self._announced = []
+            self.has_announced = True
 
 
 class Requests:
@@ -135,13 +137,18 @@ class Writer:
                 if event and not event.marked:
                     self._mark(work, event)
                 yield work
-                announced = work.flush()
+                work.flush()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg.Error) as error:
             refuse(error)
         if event:
             event.marked = True
-        if announced:
+        if work.has_announced:
             self._wake()
+
+    def mark(self) -> None:
+        """Marks the event at hand when its handler stored nothing."""
+        with self.begin():
+            return
 
     def close(self) -> None:
         self._engine.dispose()

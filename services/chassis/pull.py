@@ -1,0 +1,234 @@
+"""Takes a stream's events to their handlers: in the stream's order, and past an event that fails, by aggregate."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from services.chassis.consumer import Consumer
+from services.chassis.telemetry import logger
+from services.chassis.turn import Turn
+from services.kernel.errors import CampusError, Kind, Refused
+
+log = logger("campus.events")
+
+# While the server restarts, a fetch under way hears nothing until it times out: it has to be short.
+FETCH_SECONDS = 2.0
+ACK_WAIT_SECONDS = 30.0
+TROUBLE = (nats.errors.Error, TimeoutError, OSError)
+_PASSING = {Kind.UNAVAILABLE, Kind.CONFLICT, Kind.DEADLINE, Kind.EXHAUSTED}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a failing event is tried before it counts as dead. What a neighbour or a race refuses for the moment
+    says nothing about the event: it is tried for much longer."""
+
+    first_pause: float = 0.2
+    longest_pause: float = 30.0
+    attempts: int = 8
+    for_refusals: float = 86_400.0
+
+    def pause(self, failures: int) -> float:
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+        return min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 30)) * jitter
+
+    def ends(self, error: BaseException, failures: int, seconds: float) -> bool:
+        kind = error.refused_kind if isinstance(error, Refused) else getattr(error, "kind", None)
+        if isinstance(error, CampusError) and kind in _PASSING:
+            return seconds > self.for_refusals
+        return failures >= self.attempts
+
+
+async def batches(js: JetStreamContext, stream: str, consumer: str) -> AsyncGenerator[list[Msg], None]:
+    """Messages as they come, an empty list now and then; raises when the consumer is no more."""
+    subscription = await js.pull_subscribe_bind(consumer, stream)
+    try:
+        idle = 0
+        while True:
+            messages: list[Msg] = []
+            with suppress(TimeoutError):
+                messages = await subscription.fetch(100, timeout=FETCH_SECONDS)
+            idle = 0 if messages else idle + 1
+            if idle % 5 == 4:
+                # Fetching from a consumer that vanished looks like silence.
+                await js.consumer_info(stream, consumer)
+            yield messages
+    finally:
+        with suppress(*TROUBLE):
+            await subscription.unsubscribe()
+
+
+class Pull:
+    """A durable consumer of one neighbour's stream, in whichever process of the service has the turn."""
+
+    def __init__(
+        self,
+        js: JetStreamContext,
+        stream: str,
+        consumer: Consumer,
+        turn: Turn,
+        threads: ThreadPoolExecutor,
+        patience: Patience,
+    ) -> None:
+        self._js, self._stream, self._consumer, self._turn = js, stream, consumer, turn
+        self._threads, self._patience = threads, patience
+        self._subjects = sorted(s.subject for s in consumer.subscriptions.values() if s.stream == stream)
+        # Events in hand are kept from being delivered again; those behind a failed one of their aggregate wait here.
+        self._in_hand: dict[str, Msg] = {}
+        self._lanes: dict[str, deque[Msg]] = {}
+        self._retries: set[asyncio.Task[None]] = set()
+        self._stopping = self._busy = False
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._keep())]
+
+    async def stop(self) -> None:
+        """Finishes the event at hand. What else was fetched is delivered to the next who has the turn."""
+        self._stopping = True
+        run, *others = self._tasks
+        if not self._busy:
+            run.cancel()
+        for task in (*others, *self._retries):
+            task.cancel()
+        await asyncio.wait([run], timeout=10)
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                if await self._call(self._turn.held):
+                    await self._place()
+                    async with aclosing(batches(self._js, self._stream, self._consumer.name)) as feed:
+                        await self._work_through(feed)
+            except TROUBLE as error:
+                # A neighbour that has never run has no stream yet.
+                level = log.debug if isinstance(error, NotFoundError) else log.warning
+                level("events can't be fetched", extra={"fields": {"stream": self._stream}}, exc_info=error)
+            await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+
+    async def _place(self) -> None:
+        """Makes the consumer what it has to be, and starts where the last who had the turn came to: what that one
+        fetched and did not acknowledge comes again first, so order holds. The inbox knows what had its effect."""
+        known: api.ConsumerInfo | None = None
+        with suppress(NotFoundError):
+            known = await self._js.consumer_info(self._stream, self._consumer.name)
+        await self._js.add_consumer(
+            self._stream,
+            api.ConsumerConfig(
+                durable_name=self._consumer.name,
+                filter_subjects=self._subjects,
+                ack_wait=ACK_WAIT_SECONDS,
+                max_deliver=-1,
+                max_ack_pending=1000,
+            ),
+        )
+        if known:
+            config = known.config
+            before = {*(config.filter_subjects or ()), config.filter_subject}
+            last = (await self._js.stream_info(self._stream)).state.last_seq
+            floor = known.ack_floor.stream_seq if known.ack_floor else 0
+            # From the start when an event is new to us, or when the server lost what we had acknowledged.
+            afresh = not before.issuperset(self._subjects) or floor > last
+            await self._js.reset_consumer(self._stream, self._consumer.name, 1 if afresh else None)
+
+    async def _work_through(self, feed: AsyncIterator[list[Msg]]) -> None:
+        async for messages in feed:
+            if self._stopping or not await self._call(self._turn.held):
+                return
+            self._in_hand.update((message.reply, message) for message in messages)
+            for message in messages:
+                self._busy = True
+                try:
+                    await self._take(message)
+                finally:
+                    self._busy = False
+                if self._stopping:
+                    return
+
+    async def _take(self, message: Msg) -> None:
+        aggregate = (message.headers or {}).get("aggregate-id", message.reply)
+        if aggregate in self._lanes:
+            self._lanes[aggregate].append(message)
+        elif not await self._attempt(message, 1, 0):
+            self._lanes[aggregate] = deque([message])
+            task = asyncio.create_task(self._work_off(aggregate))
+            self._retries.add(task)
+            task.add_done_callback(self._retries.discard)
+
+    async def _work_off(self, aggregate: str) -> None:
+        """Tries an aggregate's first event until it succeeds or dies, then those behind it, in order."""
+        lane, failures = self._lanes[aggregate], 1
+        while lane:
+            started = time.monotonic()
+            await asyncio.sleep(self._patience.pause(failures) if failures else 0)
+            while not await self._attempt(lane[0], failures + 1, time.monotonic() - started):
+                failures += 1
+                await asyncio.sleep(self._patience.pause(failures))
+            lane.popleft()
+            failures = 0
+        del self._lanes[aggregate]
+
+    async def _attempt(self, message: Msg, attempt: int, seconds: float) -> bool:
+        """Whether the event is done with: it had its effect, or it died."""
+        event = (message.subject, message.headers or {}, message.data)
+        try:
+            try:
+                await self._call(self._consumer.handle, *event)
+            except Exception as error:
+                if not self._patience.ends(error, attempt, seconds):
+                    fields = {"event": message.subject, "attempt": attempt}
+                    log.warning("an event failed", extra={"fields": fields}, exc_info=error)
+                    return False
+                await self._call(self._consumer.bury, *event, error, attempt)
+        except Exception as error:
+            log.warning("a dead letter can't be stored", exc_info=error)
+            return False
+        self._in_hand.pop(message.reply, None)
+        # An acknowledgement that gets lost means one more delivery, which the inbox recognises.
+        with suppress(*TROUBLE):
+            await message.ack()
+        return True
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(ACK_WAIT_SECONDS / 3)
+            for message in list(self._in_hand.values()):
+                with suppress(*TROUBLE):
+                    await message.in_progress()
+
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+async def follow(
+    js: JetStreamContext, stream: str, subject: str, since: datetime, take: Callable[[Msg], Awaitable[None]]
+) -> None:
+    """Takes every message since a moment, and then the new ones, for ever; after trouble the last may come again."""
+    config = api.ConsumerConfig(
+        filter_subject=subject,
+        deliver_policy=api.DeliverPolicy.BY_START_TIME,
+        opt_start_time=since,
+        ack_policy=api.AckPolicy.NONE,
+        mem_storage=True,
+        inactive_threshold=60,
+    )
+    while True:
+        try:
+            made = await js.add_consumer(stream, config)
+            async with aclosing(batches(js, stream, made.name)) as feed:
+                async for messages in feed:
+                    for message in messages:
+                        await take(message)
+                        config = replace(config, opt_start_time=message.metadata.timestamp)
+        except TROUBLE as error:
+            log.debug("a stream can't be followed", extra={"fields": {"stream": stream}}, exc_info=error)
+        await asyncio.sleep(1)
