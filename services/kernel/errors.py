@@ -24,10 +24,8 @@ class Kind(Enum):
 
 class CampusError(Exception):
     """A refusal with a stable reason. Subclasses are named by what is true: `EmailTaken` answers EMAIL_TAKEN.
-
-    `message` is for developers, in English, and holds no personal data. What varies stands in `metadata` as well.
-    `field` names the request field at fault; `retry_after` says when trying again makes sense.
-    """
+    `message` is for developers and holds no personal data; what varies stands in `metadata` as well. `field` names
+    the request field at fault; `retry_after` says when trying again makes sense."""
 
     kind: ClassVar[Kind] = Kind.INTERNAL
     message: ClassVar[str] = "the request was refused"
