@@ -61,9 +61,13 @@ class Graph:
         self._board.show(step.name, Phase.STARTING)
         try:
             said = step.work()
+        except OSError as error:
+            self._fail(step, MeshTrouble(f"{step.name} could not be started: {error}"))
         except Exception as error:  # noqa: BLE001 - raised by run, in the thread that waits
-            self._failures.append(error)
-            reason = str(error) if isinstance(error, MeshTrouble) else repr(error)
-            self._board.show(step.name, Phase.FAILED, "" if self._cancelled.is_set() else reason)
+            self._fail(step, error)
         else:
             self._board.show(step.name, Phase.READY, f"{time.monotonic() - begun:.1f} s  {said}")
+
+    def _fail(self, step: Step, error: Exception) -> None:
+        self._failures.append(error)
+        self._board.show(step.name, Phase.FAILED, "" if self._cancelled.is_set() else str(error) or repr(error))

@@ -3,7 +3,6 @@
 import http.client
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import ports
@@ -37,19 +36,16 @@ def http_ok(port: int, path: str) -> Ready:
     return ready
 
 
-def ready_line(log: Path, note: Callable[[dict[str, object]], None]) -> Ready:
-    """Ready when the process has written a JSON line with `"ready": true`, which is handed on."""
+def ready_line(log: Path) -> Ready:
+    """Ready when the process has written a JSON line with `"ready": true`."""
     start = log.stat().st_size if log.exists() else 0
 
     def ready(_: Child) -> bool:
         with log.open("rb") as lines:
             lines.seek(start)
             for line in lines:
-                if line.startswith(b"{") and line.endswith(b"\n") and b'"ready"' in line:
-                    said = json.loads(line)
-                    if said.get("ready") is True:
-                        note(said)
-                        return True
+                if line.startswith(b"{") and line.endswith(b"\n") and json.loads(line).get("ready") is True:
+                    return True
         return False
 
     return ready

@@ -1,59 +1,69 @@
-"""The outside parties and the local servers that speak their protocols when no real one is named."""
+"""The outside parties, and the local servers that speak their protocols when no real one is named."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
+from deploy.local import ports
 from deploy.local.plan import Plan
 
 BUCKET = "campus-local"
 
-Said = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Standin:
-    """One outside party: the variable that names the real one, and what services are told of the local one."""
+    """One outside party: the variable that names the real one; how the local one is started, reached and looked at."""
 
     name: str
     replaced_by: str
     options: Callable[[Plan], tuple[str, ...]]
-    env: Callable[[Said], Mapping[str, str]]
-    pages: Callable[[Said], Mapping[str, str]]
+    env: Callable[[Plan], Mapping[str, str]]
+    pages: Callable[[Plan], Mapping[str, str]]
 
 
-def _storage_options(_: Plan) -> tuple[str, ...]:
-    return ("--bucket", BUCKET)
+def folder(plan: Plan, name: str) -> Path:
+    """Return where a stand-in keeps its data."""
+    return plan.state.path("standins") / name
 
 
-def _storage_env(said: Said) -> Mapping[str, str]:
+def _service_account(plan: Plan) -> str:
+    return str(folder(plan, "storage") / "service-account.json")
+
+
+def _storage_options(plan: Plan) -> tuple[str, ...]:
+    return ("--bucket", BUCKET, "--service-account", _service_account(plan))
+
+
+def _storage_env(plan: Plan) -> Mapping[str, str]:
     return {
         "CAMPUS_STORAGE_BUCKET": BUCKET,
-        "API_ENDPOINT_OVERRIDE": f"http://127.0.0.1:{said['port']}",
-        "GOOGLE_APPLICATION_CREDENTIALS": str(said["service_account"]),
+        "API_ENDPOINT_OVERRIDE": f"http://{ports.LOOPBACK}:{plan.port('storage')}",
+        "GOOGLE_APPLICATION_CREDENTIALS": _service_account(plan),
     }
-
-
-def _no_pages(_: Said) -> Mapping[str, str]:
-    return {}
 
 
 def _mail_options(plan: Plan) -> tuple[str, ...]:
     return ("--smtp-port", str(plan.port("mail.smtp")))
 
 
-def _mail_env(said: Said) -> Mapping[str, str]:
-    return {"CAMPUS_SMTP_URL": f"smtp://127.0.0.1:{said['smtp_port']}"}
+def _mail_env(plan: Plan) -> Mapping[str, str]:
+    return {"CAMPUS_SMTP_URL": f"smtp://{ports.LOOPBACK}:{plan.port('mail.smtp')}"}
 
 
-def _mail_pages(said: Said) -> Mapping[str, str]:
-    return {"Mail inbox": f"http://localhost:{said['port']}"}
+def _mail_pages(plan: Plan) -> Mapping[str, str]:
+    return {"Mail inbox": f"http://localhost:{plan.port('mail')}"}
+
+
+def _no_pages(_: Plan) -> Mapping[str, str]:
+    return {}
 
 
 STANDINS = (
     Standin("storage", "CAMPUS_STORAGE_BUCKET", _storage_options, _storage_env, _no_pages),
     Standin("mail", "CAMPUS_SMTP_URL", _mail_options, _mail_env, _mail_pages),
 )
+# Who reads a stand-in's files when it starts. Everybody else may come up before or after it.
+NEEDED_BY = {"storage": ("catalog", "certification")}
 
 
 def in_use(plan: Plan) -> tuple[Standin, ...]:
@@ -63,19 +73,14 @@ def in_use(plan: Plan) -> tuple[Standin, ...]:
 
 def environment(plan: Plan) -> dict[str, str]:
     """Return what services need in order to reach the stand-ins."""
-    return {
-        key: value
-        for standin in in_use(plan)
-        if standin.name in plan.said
-        for key, value in standin.env(plan.said[standin.name]).items()
-    }
+    return {key: value for standin in in_use(plan) for key, value in standin.env(plan).items()}
 
 
 def pages(plan: Plan) -> dict[str, str]:
     """Return what the stand-ins show in a browser, by label."""
-    return {
-        label: url
-        for standin in in_use(plan)
-        if standin.name in plan.said
-        for label, url in standin.pages(plan.said[standin.name]).items()
-    }
+    return {label: url for standin in in_use(plan) for label, url in standin.pages(plan).items()}
+
+
+def needed_by(plan: Plan, service: str) -> tuple[str, ...]:
+    """Return the stand-ins that must be ready before a service starts."""
+    return tuple(standin.name for standin in in_use(plan) if service in NEEDED_BY.get(standin.name, ()))

@@ -1,4 +1,4 @@
-"""What one run of the local mesh is: its directories, ports and servers, and what its stand-ins said of themselves."""
+"""What one run of the local mesh is: its directories, ports and servers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from deploy.local import ports
 from deploy.local.nats import Nats
@@ -38,7 +37,6 @@ class Plan:
         self.state = state
         self.choices = choices
         self.logs = state.turn_logs()
-        self.said: dict[str, dict[str, Any]] = {}
         self._kept = state.read("mesh.json").get("ports", {})
         self.ports: dict[str, int] = {"gateway": self._gateway_port()}
         self.port("tls", USUAL_TLS_PORT)

@@ -36,9 +36,13 @@ class Row:
 def rows(plan: Plan) -> list[Row]:
     """Return every process of this run."""
     standins = outside.in_use(plan)
-    before_services = ("migrations", "nats", *(standin.name for standin in standins))
     services = [
-        Row(_program(plan, name, _service(plan, name)), Tier.SERVICE, before_services) for name in plan.choices.services
+        Row(
+            _program(plan, name, _service(plan, name)),
+            Tier.SERVICE,
+            ("migrations", "nats", *outside.needed_by(plan, name)),
+        )
+        for name in plan.choices.services
     ]
     return [
         Row(Supervised("postgres", plan.postgres), Tier.STORE, ("keys",)),
@@ -81,10 +85,7 @@ def _service(plan: Plan, name: str) -> Callable[[], Launch]:
 
 def _standin(plan: Plan, standin: outside.Standin) -> Callable[[], Launch]:
     port, log = plan.port(standin.name), plan.logs / f"{standin.name}.log"
-    folder = plan.state.path("standins") / standin.name
-
-    def note(said: dict[str, object]) -> None:
-        plan.said[standin.name] = said
+    folder = outside.folder(plan, standin.name)
 
     def launch() -> Launch:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def _standin(plan: Plan, standin: outside.Standin) -> Callable[[], Launch]:
         return Launch(
             command=(sys.executable, "-m", module, *address, *standin.options(plan)),
             env=plan.environment,
-            ready=health.ready_line(log, note),
+            ready=health.ready_line(log),
         )
 
     return launch
