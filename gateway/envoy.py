@@ -94,6 +94,12 @@ def paths_and_headers() -> Config:
     """One spelling for every path before anything looks at it, and no header that only the inside may set."""
     removals = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in INNER_HEADER_PREFIXES]
     removals += [{"remove_on_match": {"key_matcher": {"exact": name}}} for name in INNER_HEADERS]
+    request_ids = {
+        "@type": f"{EXTENSIONS}.request_id.uuid.v3.UuidRequestIdConfig",
+        # The id is the caller's: nothing is written into it or read from it.
+        "pack_trace_reason": False,
+        "use_request_id_for_trace_sampling": False,
+    }
     mutation = f"{EXTENSIONS}.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {
         "normalize_path": True,
@@ -108,6 +114,7 @@ def paths_and_headers() -> Config:
         "server_name": "campus",
         # A caller's own request id goes through, so that it finds its calls again; else the gateway makes one.
         "preserve_external_request_id": True,
+        "request_id_extension": {"typed_config": request_ids},
         "always_set_request_id_in_response": True,
     }
 
@@ -125,19 +132,28 @@ def time_limits(settings: GatewaySettings) -> Config:
 
 
 def tracing(settings: GatewaySettings) -> Config:
-    """Makes or continues W3C trace context. Spans are exported only where a collector is named."""
-    endpoint = settings.otlp_endpoint or ("127.0.0.1", 4318)
+    """Makes or continues W3C trace context. A caller's own sampling decision stands."""
+    host, port = settings.otlp_endpoint or ("127.0.0.1", 4318)
+    share = settings.trace_sample_percent if settings.otlp_endpoint else 0
+    samplers = f"{EXTENSIONS}.tracers.opentelemetry.samplers.v3"
+    ratio = {
+        "@type": f"{samplers}.TraceIdRatioBasedSamplerConfig",
+        "sampling_percentage": {"numerator": round(share * 10_000), "denominator": "MILLION"},
+    }
+    by_parent = {
+        "@type": f"{samplers}.ParentBasedSamplerConfig",
+        "wrapped_sampler": {
+            "name": "envoy.tracers.opentelemetry.samplers.trace_id_ratio_based",
+            "typed_config": ratio,
+        },
+    }
     provider = {
         "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
         "service_name": "gateway",
-        "http_service": {
-            "http_uri": {"uri": f"http://{endpoint[0]}:{endpoint[1]}/v1/traces", "cluster": "otlp", "timeout": "1s"}
-        },
+        "http_service": {"http_uri": {"uri": f"http://{host}:{port}/v1/traces", "cluster": "otlp", "timeout": "1s"}},
+        "sampler": {"name": "envoy.tracers.opentelemetry.samplers.parent_based", "typed_config": by_parent},
     }
-    return {
-        "random_sampling": {"value": settings.trace_sample_percent if settings.otlp_endpoint else 0},
-        "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": provider},
-    }
+    return {"provider": {"name": "envoy.tracers.opentelemetry", "typed_config": provider}}
 
 
 def access_log() -> Config:

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.contract import HTTP_BODY, Audience, Contract, ContractError, Rpc
 from gateway.pages import Page
 from gateway.paths import lua_filter
+from gateway.replies import bare_errors
 from gateway.settings import GatewaySettings
 
 Config = dict[str, Any]
@@ -25,10 +26,14 @@ def http_filters(contract: Contract, settings: GatewaySettings, pages: list[Page
         named(
             "lua",
             f"{HTTP}.lua.v3.Lua",
-            default_source_code={"inline_string": lua_filter(bindings(contract), [page.path for page in pages])},
+            default_source_code={
+                "inline_string": lua_filter(bindings(contract), [page.path for page in pages], bare_errors())
+            },
         ),
         compression(),
         named("grpc_web", f"{HTTP}.grpc_web.v3.GrpcWeb"),
+        # The transcoder's own limit does not hold for JSON, which it reads as it comes. Streams switch this off.
+        named("buffer", f"{HTTP}.buffer.v3.Buffer", max_request_bytes=settings.max_body_bytes),
         transcoder(contract, settings),
         tokens(contract, settings),
         rate_limit(settings),

@@ -48,3 +48,17 @@ function envoy_on_request(handle)
     handle:respond({[":status"] = "405", ["allow"] = methods}, "")
   end
 end
+
+-- Errors that a service's gRPC library sends by itself bear no details: they get the reason their code stands for.
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  if string.byte(headers:get(":status")) < string.byte("4") or headers:get("content-type") ~= "application/json" then
+    return
+  end
+  local body = handle:body()
+  local bytes = body and body:getBytes(0, body:length()) or ""
+  local code = string.match(bytes, '^{"code":(%d+),.*"details":%[%]}%s*$')
+  if code then
+    headers:replace("content-length", tostring(body:setBytes(bare[code] or bare["2"])))
+  end
+end

@@ -1,9 +1,9 @@
-"""The table of known paths: what makes `405` with `allow`, and keeps malformed paths from the services."""
+"""The tables of the Lua filter: known paths for `405` with `allow`, and reasons for errors that came without one."""
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 from gateway.contract import Binding
@@ -12,8 +12,8 @@ VARIABLE = re.compile(r"\{[^}=]+(?:=(?P<segments>[^}]+))?\}")
 LUA_MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
 
 
-def lua_filter(bindings: Iterable[Binding], pages: Iterable[str]) -> str:
-    """The filter's source: the table, then the program that is the same for every contract."""
+def lua_filter(bindings: Iterable[Binding], pages: Iterable[str], bare_errors: Mapping[int, str]) -> str:
+    """The filter's source: the tables, then the program that is the same for every contract."""
     exact, shaped = known_paths(bindings)
     exact |= dict.fromkeys(pages, ("GET", "HEAD"))
     lines = ["local exact = {"]
@@ -24,6 +24,8 @@ def lua_filter(bindings: Iterable[Binding], pages: Iterable[str]) -> str:
             f"{{{quoted(shape)}, {quoted(', '.join(verbs))}}}" for shape, verbs in sorted(shapes.items(), key=first)
         ]
         lines.append(f"  [{quoted(start)}] = {{{', '.join(rows)}}},")
+    lines += ["}", "local bare = {"]
+    lines += [f'  ["{code}"] = {quoted(body)},' for code, body in sorted(bare_errors.items())]
     lines.append("}")
     program = files("gateway").joinpath("paths.lua").read_text(encoding="utf-8")
     return "\n".join(lines) + "\n" + program

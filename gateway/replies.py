@@ -1,6 +1,7 @@
 """What the gateway itself answers when it refuses: google.rpc.Status with a stable reason, in JSON or as gRPC."""
 
 import base64
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +42,9 @@ MISSING = "This needs a signed-in user: send `authorization: Bearer <access toke
 EXPIRED = "The access token's time is over: refresh the session."
 INVALID = "The access token is not valid here: sign in again."
 UNAVAILABLE = "The service does not answer at the moment. Retry with backoff."
+DENIED = "This is not allowed."
+OVERLOADED = "The service has more work than it takes."
+FAULT = "Something went wrong on our side."
 LATE = "The answer took longer than the deadline allows."
 METHOD_NOT_ALLOWED = refusal(
     405,
@@ -80,26 +84,51 @@ REFUSALS = (
         status=401,
         native_code=16,
     ),
-    refusal(403, code_pb2.PERMISSION_DENIED, errors_pb2.ACCESS_DENIED, "This is not allowed."),
+    refusal(403, code_pb2.PERMISSION_DENIED, errors_pb2.ACCESS_DENIED, DENIED),
     refusal(404, code_pb2.NOT_FOUND, errors_pb2.PATH_NOT_FOUND, "There is nothing at this path.", native_code=12),
     METHOD_NOT_ALLOWED,
     refusal(408, code_pb2.DEADLINE_EXCEEDED, errors_pb2.DEADLINE_PASSED, LATE, status=504),
-    refusal(413, code_pb2.RESOURCE_EXHAUSTED, errors_pb2.BODY_TOO_LARGE, "The request body is too large."),
+    refusal(
+        413, code_pb2.RESOURCE_EXHAUSTED, errors_pb2.BODY_TOO_LARGE, "The request body is too large.", native_code=2
+    ),
     RATE_LIMITED,
     refusal(504, code_pb2.DEADLINE_EXCEEDED, errors_pb2.DEADLINE_PASSED, LATE),
     refusal(
         503,
         code_pb2.RESOURCE_EXHAUSTED,
         errors_pb2.OVERLOADED,
-        "The service has more work than it takes.",
+        OVERLOADED,
         details="overflow",
         status=429,
         retry_after_seconds=1,
     ),
     refusal((502, 503), code_pb2.UNAVAILABLE, errors_pb2.DEPENDENCY_UNAVAILABLE, UNAVAILABLE, native_code=14),
-    refusal((500, 599), code_pb2.INTERNAL, errors_pb2.INTERNAL_FAULT, "Something went wrong on our side."),
+    refusal((500, 599), code_pb2.INTERNAL, errors_pb2.INTERNAL_FAULT, FAULT),
     refusal((400, 499), code_pb2.INVALID_ARGUMENT, errors_pb2.INVALID_REQUEST, MALFORMED),
 )
+
+
+# What a gRPC library says without details, by code. Its own message may tell of our inside.
+BARE: dict[int, tuple[int, str]] = {
+    code_pb2.CANCELLED: (errors_pb2.DEPENDENCY_UNAVAILABLE, UNAVAILABLE),
+    code_pb2.UNKNOWN: (errors_pb2.INTERNAL_FAULT, FAULT),
+    code_pb2.INVALID_ARGUMENT: (errors_pb2.INVALID_REQUEST, "The request is malformed."),
+    code_pb2.DEADLINE_EXCEEDED: (errors_pb2.DEADLINE_PASSED, LATE),
+    code_pb2.PERMISSION_DENIED: (errors_pb2.ACCESS_DENIED, DENIED),
+    code_pb2.RESOURCE_EXHAUSTED: (errors_pb2.OVERLOADED, OVERLOADED),
+    code_pb2.UNIMPLEMENTED: (errors_pb2.DEPENDENCY_UNAVAILABLE, UNAVAILABLE),
+    code_pb2.UNAVAILABLE: (errors_pb2.DEPENDENCY_UNAVAILABLE, UNAVAILABLE),
+    code_pb2.UNAUTHENTICATED: (errors_pb2.TOKEN_INVALID, INVALID),
+}
+
+
+def bare_errors() -> dict[int, str]:
+    """The whole JSON answer for each code; a code without an entry of its own is a fault of ours."""
+    bodies = {}
+    for code in range(code_pb2.CANCELLED, code_pb2.UNAUTHENTICATED + 1):
+        reason, message = BARE.get(code, (errors_pb2.INTERNAL_FAULT, FAULT))
+        bodies[code] = json.dumps(status_json(refusal(0, code, reason, message)))
+    return bodies
 
 
 def local_reply_config(retry_after_seconds: int) -> Config:
@@ -165,14 +194,17 @@ def packed(message: error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo) -
 
 
 def as_json(refusal: Refusal) -> Config:
+    return {"json_format": status_json(refusal), "content_type": "application/json"}
+
+
+def status_json(refusal: Refusal) -> Config:
     prefix = "type.googleapis.com/google.rpc."
     details: list[Config] = [
         {"@type": f"{prefix}ErrorInfo", "reason": refusal.reason, "domain": DOMAIN, "metadata": {}},
     ]
     if refusal.retry_after_seconds is not None:
         details.append({"@type": f"{prefix}RetryInfo", "retryDelay": f"{refusal.retry_after_seconds}s"})
-    body = {"code": refusal.code, "message": refusal.message, "details": details}
-    return {"json_format": body, "content_type": "application/json"}
+    return {"code": refusal.code, "message": refusal.message, "details": details}
 
 
 def plain() -> Config:

@@ -9,6 +9,15 @@ from gateway.settings import GatewaySettings
 Config = dict[str, Any]
 NOWHERE = "nowhere"
 JWT_FILTER = "envoy.filters.http.jwt_authn"
+JWT_KIND = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
+JWT_OPTIONAL = JWT_KIND | {"requirement_name": "optional"}
+# A stream must not be collected before it is passed on.
+UNBUFFERED = {
+    "envoy.filters.http.buffer": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
+        "disabled": True,
+    }
+}
 CORS_FILTER = "envoy.filters.http.cors"
 # Requests that no service can have begun to work on: safe to send again whatever the RPC does.
 NEVER_BEGUN = "connect-failure,refused-stream,reset-before-request"
@@ -72,8 +81,9 @@ def rpc_route(rpc: Rpc, owner: str, settings: GatewaySettings, *, retried_when_b
     else:
         action |= unary_limits(settings)
         route["request_headers_to_add"] = [default_deadline(settings)]
-    if requirement := jwt_requirement(rpc):
-        route["typed_per_filter_config"] = {JWT_FILTER: requirement}
+    filters = jwt_requirement(rpc) | (UNBUFFERED if rpc.streaming else {})
+    if filters:
+        route["typed_per_filter_config"] = filters
     return route
 
 
@@ -102,20 +112,18 @@ def jwt_requirement(rpc: Rpc) -> Config:
     """Empty: the filter's own last rule, which wants a token."""
     if rpc.access.audience is not Audience.PUBLIC:
         return {}
-    kind = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
     if rpc.input == HTTP_BODY:
         # A webhook: what stands in its `authorization` header, if anything, is not ours to judge.
-        return kind | {"disabled": True}
-    return kind | {"requirement_name": "optional"}
+        return {JWT_FILTER: JWT_KIND | {"disabled": True}}
+    return {JWT_FILTER: JWT_OPTIONAL}
 
 
 def open_routes(settings: GatewaySettings) -> list[Config]:
-    kind = {"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"}
     return [
         {
             "match": {"path": f"/{service}/{method}"},
             "route": {"cluster": OPEN_METHODS_OWNER, **stream_limits(settings)},
-            "typed_per_filter_config": {JWT_FILTER: kind | {"requirement_name": "optional"}},
+            "typed_per_filter_config": {JWT_FILTER: JWT_OPTIONAL, **UNBUFFERED},
         }
         for service, method in OPEN_METHODS
     ]

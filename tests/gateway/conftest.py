@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 
@@ -26,6 +27,7 @@ class Mesh:
     signer: Signer
     pki: Pki
     messages: Messages
+    servers: list[grpc.Server]
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +81,7 @@ def mesh(
     edge = Edge(settings, tmp_path_factory.mktemp("edge")).start()
     try:
         edge.wait_ready(signer.bearer("warm-up"), "/v1/things:mine")
-        yield Mesh(edge, probe, signer, pki, messages)
+        yield Mesh(edge, probe, signer, pki, messages, servers)
     finally:
         edge.stop()
         for server in servers:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.api import httpbody_pb2
@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 
 from deploy.local.pki import Identity
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 PROBE = "campus.probe.v1"
 KEYS = "campus.identity.v1"
 FILE_BYTES = bytes(range(256)) * 64
@@ -31,7 +32,7 @@ class Messages:
         known: set[str] = set()
         while waiting:
             ready = next(file for file in waiting if known.issuperset(file.dependency))
-            self.pool.Add(ready)  # type: ignore[no-untyped-call]
+            self.pool.Add(ready)
             known.add(ready.name)
             waiting.remove(ready)
 
@@ -56,7 +57,7 @@ class Probe:
             "PokeThing": ("PokeThingRequest", self.poke_thing),
             "DownloadThing": ("DownloadThingRequest", self.download_thing),
         }
-        methods = {
+        methods: dict[str, Handler] = {
             name: grpc.unary_unary_rpc_method_handler(
                 self.remembering(name, handler),
                 self.messages[f"{PROBE}.{request}"].FromString,
@@ -74,7 +75,7 @@ class Probe:
             self.messages[f"{PROBE}.WatchThingsRequest"].FromString,
             lambda answer: answer.SerializeToString(),
         )
-        secret = grpc.unary_unary_rpc_method_handler(
+        secret: Handler = grpc.unary_unary_rpc_method_handler(
             self.remembering("GetSecret", lambda request, context: self.thing(context, "secret")),
             self.messages[f"{PROBE}.GetSecretRequest"].FromString,
             lambda answer: answer.SerializeToString(),
@@ -154,7 +155,7 @@ def key_handlers(messages: Messages, key_set: bytes) -> list[grpc.GenericRpcHand
     def get_key_set(request: Any, context: grpc.ServicerContext) -> Any:
         return httpbody_pb2.HttpBody(content_type="application/jwk-set+json", data=key_set)
 
-    handler = grpc.unary_unary_rpc_method_handler(
+    handler: Handler = grpc.unary_unary_rpc_method_handler(
         get_key_set, messages[f"{KEYS}.GetKeySetRequest"].FromString, lambda answer: answer.SerializeToString()
     )
     return [grpc.method_handlers_generic_handler(f"{KEYS}.KeyService", {"GetKeySet": handler})]
