@@ -43,7 +43,8 @@ def make_accounts(password: str) -> None:
 
 
 def _seed_user(account: Account, password: str) -> subprocess.Popen[str]:
-    options = ["--email", account.email, "--name", account.name, "--role", account.role, "--password", password]
+    # `=`: a made password may begin with a dash.
+    options = [f"--email={account.email}", f"--name={account.name}", f"--role={account.role}", f"--password={password}"]
     command = [sys.executable, "-m", "services.identity", "seed-user", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

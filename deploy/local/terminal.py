@@ -43,7 +43,7 @@ def _where(described: dict[str, Any]) -> list[str]:
         "Gateway, TLS": f"{described['gateway_tls']}  (authority: {described['ca']})",
         **described["pages"],
         **{f"gRPC {name}": f"{', '.join(addresses)}  (mTLS)" for name, addresses in described["services"].items()},
-        "Metrics": "  ".join(f"{name} {addresses[0]}" for name, addresses in described["metrics"].items()),
+        **{f"Metrics {name}": f"http://{addresses[0]}/metrics" for name, addresses in described["metrics"].items()},
         "Logs": described["logs"],
     }
     return [f"  {label:<20} {value}" for label, value in rows.items()]
