@@ -53,13 +53,13 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self) -> storage.Client:
+    def client(self) -> Any:
         """As services get it: nothing but the two environment variables."""
         before = dict(os.environ)
         os.environ["API_ENDPOINT_OVERRIDE"] = self.url
         os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(self.account_path)
         try:
-            return storage.Client()
+            return storage.Client()  # type: ignore[no-untyped-call]
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -68,7 +68,8 @@ class Server:
         return self.client().bucket(BUCKET)
 
     def credentials(self) -> Any:
-        return service_account.Credentials.from_service_account_file(str(self.account_path))
+        path = str(self.account_path)
+        return service_account.Credentials.from_service_account_file(path)  # type: ignore[no-untyped-call]
 
     def http(self, scope: str = "devstorage.read_write") -> httpx.Client:
         """Plain HTTP with a token that was really exchanged, for requests the client library would not send."""

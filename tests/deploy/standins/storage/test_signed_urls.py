@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
-from google.cloud.storage import _signing
 
+from tests.deploy.standins.storage import signer
 from tests.deploy.standins.storage.server import BUCKET, Server
 
 CONTENT = b"%PDF-1.7 paid content"
@@ -134,15 +134,8 @@ def test_the_host_it_was_signed_for_must_be_the_host_it_is_sent_to(blob: Any) ->
 
 def test_an_expired_url_is_refused_and_one_from_the_future_too(server: Server, blob: Any) -> None:
     def url_of(start: datetime, seconds: int) -> str:
-        return str(
-            _signing.generate_signed_url_v4(
-                server.credentials(),
-                resource=f"/{BUCKET}/{quote(NAME, safe='/~')}",
-                expiration=seconds,
-                api_access_endpoint=server.url,
-                _request_timestamp=start.strftime("%Y%m%dT%H%M%SZ"),
-            )
-        )
+        path = f"/{BUCKET}/{quote(NAME, safe='/~')}"
+        return signer.sign(server.credentials(), server.url, path, start, seconds)
 
     now = datetime.now(UTC)
     assert httpx.get(url_of(now - timedelta(seconds=60), 90)).content == CONTENT
@@ -151,17 +144,9 @@ def test_an_expired_url_is_refused_and_one_from_the_future_too(server: Server, b
 
 
 def test_another_account_cannot_sign(server: Server, blob: Any) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from google.oauth2 import service_account
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    own = server.credentials()
-    for email in (own.service_account_email, "stranger@campus-local.iam.gserviceaccount.com"):
-        info = {"client_email": email, "private_key": key.decode(), "token_uri": f"{server.url}/token"}
-        forged = service_account.Credentials.from_service_account_info(info)
+    key = signer.new_key()
+    for email in (server.credentials().service_account_email, signer.EMAIL):
+        forged = signer.credentials(key, email)
         assert _code(httpx.get(_sign(blob, credentials=forged))) == (403, "SignatureDoesNotMatch")
 
 

@@ -62,7 +62,7 @@ def test_an_assertion_by_another_key_is_refused(server: Server) -> None:
 
 
 def test_an_unsigned_assertion_and_another_grant_are_refused(server: Server) -> None:
-    unsigned = jwt.encode(_claims(server), None, algorithm="none")
+    unsigned = jwt.encode(_claims(server), "", algorithm="none")
     answer = httpx.post(f"{server.url}/token", data={"grant_type": GRANT, "assertion": unsigned})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     answer = httpx.post(f"{server.url}/token", data={"grant_type": "password"})
