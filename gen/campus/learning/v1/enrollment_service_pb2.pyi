@@ -59,9 +59,13 @@ class Enrollment(_message.Message):
         STATE_UNSPECIFIED: Enrollment._State.ValueType  # 0
         """Never sent."""
         STATE_IN_PROGRESS: Enrollment._State.ValueType  # 1
-        """Studies. Becomes COMPLETED."""
+        """Studies. Becomes COMPLETED or DROPPED."""
         STATE_COMPLETED: Enrollment._State.ValueType  # 2
-        """Completed every lesson of the version. Final."""
+        """Completed every lesson of the version. Becomes DROPPED."""
+        STATE_DROPPED: Enrollment._State.ValueType  # 3
+        """The entitlement was taken back, for example because the purchase was refunded, and no other holds. What was learnt
+        is kept and can be read, but nothing more is recorded. With a new entitlement it becomes what it was before.
+        """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State says how far the learner is."""
@@ -69,9 +73,13 @@ class Enrollment(_message.Message):
     STATE_UNSPECIFIED: Enrollment.State.ValueType  # 0
     """Never sent."""
     STATE_IN_PROGRESS: Enrollment.State.ValueType  # 1
-    """Studies. Becomes COMPLETED."""
+    """Studies. Becomes COMPLETED or DROPPED."""
     STATE_COMPLETED: Enrollment.State.ValueType  # 2
-    """Completed every lesson of the version. Final."""
+    """Completed every lesson of the version. Becomes DROPPED."""
+    STATE_DROPPED: Enrollment.State.ValueType  # 3
+    """The entitlement was taken back, for example because the purchase was refunded, and no other holds. What was learnt
+    is kept and can be read, but nothing more is recorded. With a new entitlement it becomes what it was before.
+    """
 
     ENROLLMENT_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int

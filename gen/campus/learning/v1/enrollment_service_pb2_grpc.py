@@ -59,8 +59,9 @@ class EnrollmentServiceServicer:
     def Enroll(self, request, context):
         """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
         here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
-        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
-        whatever its state. Announces EnrollmentCreated.
+        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it. One
+        that was dropped goes on where it was left, if there is an entitlement again. Announces EnrollmentCreated, or
+        EnrollmentResumed.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

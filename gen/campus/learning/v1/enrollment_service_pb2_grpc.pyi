@@ -19,8 +19,9 @@ class EnrollmentServiceStub:
     Enroll: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.EnrollRequest, _enrollment_service_pb2.Enrollment]
     """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
     here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
-    this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
-    whatever its state. Announces EnrollmentCreated.
+    this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it. One
+    that was dropped goes on where it was left, if there is an entitlement again. Announces EnrollmentCreated, or
+    EnrollmentResumed.
     Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
     """
     GetEnrollment: _grpc.UnaryUnaryMultiCallable[_enrollment_service_pb2.GetEnrollmentRequest, _enrollment_service_pb2.Enrollment]
@@ -41,8 +42,9 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _enrollment_service_pb2.Enrollment:
         """Enrols the caller in a published course, on the version published last. For a free course the entitlement is granted
         here. For a course with a price there must be one: a paid checkout grants it and enrols the buyer by itself, so that
-        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it,
-        whatever its state. Announces EnrollmentCreated.
+        this call then finds the enrolment made. A learner has one enrolment per course: enrolling again answers with it. One
+        that was dropped goes on where it was left, if there is an entitlement again. Announces EnrollmentCreated, or
+        EnrollmentResumed.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_AVAILABLE, NOT_ENTITLED.
         """
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/learning/v1/errors.proto\x12\x12\x63\x61mpus.learning.v1*\xb0\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OURSE_NOT_FOUND\x10\x01\x12\x18\n\x14\x43OURSE_NOT_AVAILABLE\x10\x02\x12\x10\n\x0cNOT_ENTITLED\x10\x03\x12\x18\n\x14\x45NROLLMENT_NOT_FOUND\x10\x04\x12\x18\n\x14LESSON_NOT_IN_COURSE\x10\x05\x12\x18\n\x14LESSON_NOT_WATCHABLE\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/learning/v1/errors.proto\x12\x12\x63\x61mpus.learning.v1*\xc8\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OURSE_NOT_FOUND\x10\x01\x12\x18\n\x14\x43OURSE_NOT_AVAILABLE\x10\x02\x12\x10\n\x0cNOT_ENTITLED\x10\x03\x12\x18\n\x14\x45NROLLMENT_NOT_FOUND\x10\x04\x12\x18\n\x14LESSON_NOT_IN_COURSE\x10\x05\x12\x18\n\x14LESSON_NOT_WATCHABLE\x10\x06\x12\x16\n\x12\x45NROLLMENT_DROPPED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'campus.learning.v1.errors_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REASON']._serialized_start=56
-  _globals['_REASON']._serialized_end=232
+  _globals['_REASON']._serialized_end=256
 # @@protoc_insertion_point(module_scope)

@@ -42,6 +42,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The operation says that an article was watched. Nothing of the request was recorded.
     Metadata: `lesson_id`, `operation_id`. Status INVALID_ARGUMENT.
     """
+    ENROLLMENT_DROPPED: _Reason.ValueType  # 7
+    """The learner's entitlement to the course was taken back, so nothing more is recorded. What came before is kept, and
+    what is sent again after a new entitlement is recorded. Metadata: `enrollment_id`. Status FAILED_PRECONDITION.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what learning may answer, in google.rpc.ErrorInfo with domain `campus.learning`."""
@@ -65,5 +69,9 @@ Metadata: `lesson_id`, `operation_id`. Status INVALID_ARGUMENT.
 LESSON_NOT_WATCHABLE: Reason.ValueType  # 6
 """The operation says that an article was watched. Nothing of the request was recorded.
 Metadata: `lesson_id`, `operation_id`. Status INVALID_ARGUMENT.
+"""
+ENROLLMENT_DROPPED: Reason.ValueType  # 7
+"""The learner's entitlement to the course was taken back, so nothing more is recorded. What came before is kept, and
+what is sent again after a new entitlement is recorded. Metadata: `enrollment_id`. Status FAILED_PRECONDITION.
 """
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -135,3 +135,67 @@ class CourseCompleted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CourseCompleted: _TypeAlias = CourseCompleted  # noqa: Y015
+
+@_typing.final
+class EnrollmentDropped(_message.Message):
+    """EnrollmentDropped says that a learner lost access to a course because the last entitlement was taken back. Announced
+    once each time.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENROLLMENT_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    COURSE_ID_FIELD_NUMBER: _builtins.int
+    enrollment_id: _builtins.str
+    """Id of the enrolment."""
+    user_id: _builtins.str
+    """The learner."""
+    course_id: _builtins.str
+    """The course."""
+    def __init__(
+        self,
+        *,
+        enrollment_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        course_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["course_id", b"course_id", "enrollment_id", b"enrollment_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollmentDropped: _TypeAlias = EnrollmentDropped  # noqa: Y015
+
+@_typing.final
+class EnrollmentResumed(_message.Message):
+    """EnrollmentResumed says that a learner who had lost access to a course has it again, with all progress. Announced once
+    each time.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENROLLMENT_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    COURSE_ID_FIELD_NUMBER: _builtins.int
+    enrollment_id: _builtins.str
+    """Id of the enrolment."""
+    user_id: _builtins.str
+    """The learner."""
+    course_id: _builtins.str
+    """The course."""
+    def __init__(
+        self,
+        *,
+        enrollment_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        course_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["course_id", b"course_id", "enrollment_id", b"enrollment_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrollmentResumed: _TypeAlias = EnrollmentResumed  # noqa: Y015

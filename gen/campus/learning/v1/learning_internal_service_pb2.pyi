@@ -127,9 +127,9 @@ class CheckEnrollmentResponse(_message.Message):
     ENROLLMENT_ID_FIELD_NUMBER: _builtins.int
     COURSE_VERSION_FIELD_NUMBER: _builtins.int
     enrolled: _builtins.bool
-    """Whether the user is enrolled in the course."""
+    """Whether the user is enrolled in the course and has access to it."""
     enrollment_id: _builtins.str
-    """The enrolment; empty when there is none."""
+    """The enrolment, also a dropped one; empty when there is none."""
     course_version: _builtins.int
     """The published version studied; 0 when there is no enrolment."""
     def __init__(

@@ -52,14 +52,15 @@ class LearningInternalServiceServicer:
     """
 
     def CheckCompletion(self, request, context):
-        """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it.
+        """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it; who
+        completed it and lost access afterwards has: ask billing about access.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckEnrollment(self, request, context):
-        """Says whether a user is enrolled in a course, in whatever state.
+        """Says whether a user is enrolled in a course and has access to it: IN_PROGRESS or COMPLETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

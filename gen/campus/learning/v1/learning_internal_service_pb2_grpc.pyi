@@ -17,9 +17,11 @@ class LearningInternalServiceStub:
 
     def __init__(self, channel: _grpc.Channel) -> None: ...
     CheckCompletion: _grpc.UnaryUnaryMultiCallable[_learning_internal_service_pb2.CheckCompletionRequest, _learning_internal_service_pb2.CheckCompletionResponse]
-    """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it."""
+    """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it; who
+    completed it and lost access afterwards has: ask billing about access.
+    """
     CheckEnrollment: _grpc.UnaryUnaryMultiCallable[_learning_internal_service_pb2.CheckEnrollmentRequest, _learning_internal_service_pb2.CheckEnrollmentResponse]
-    """Says whether a user is enrolled in a course, in whatever state."""
+    """Says whether a user is enrolled in a course and has access to it: IN_PROGRESS or COMPLETED."""
 
 class LearningInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """LearningInternalService answers the other services of the mesh."""
@@ -30,7 +32,9 @@ class LearningInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _learning_internal_service_pb2.CheckCompletionRequest,
         context: _grpc.ServicerContext,
     ) -> _learning_internal_service_pb2.CheckCompletionResponse:
-        """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it."""
+        """Says whether a user completed a course and, if not, what is missing. Whoever isn't enrolled has not completed it; who
+        completed it and lost access afterwards has: ask billing about access.
+        """
 
     @_abc_1.abstractmethod
     def CheckEnrollment(
@@ -38,6 +42,6 @@ class LearningInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _learning_internal_service_pb2.CheckEnrollmentRequest,
         context: _grpc.ServicerContext,
     ) -> _learning_internal_service_pb2.CheckEnrollmentResponse:
-        """Says whether a user is enrolled in a course, in whatever state."""
+        """Says whether a user is enrolled in a course and has access to it: IN_PROGRESS or COMPLETED."""
 
 def add_LearningInternalServiceServicer_to_server(servicer: LearningInternalServiceServicer, server: _grpc.Server) -> None: ...

@@ -60,10 +60,10 @@ class ProgressServiceServicer:
 
     def RecordProgress(self, request, context):
         """Records what the learner did and answers with the progress it makes. All operations of a request are recorded or none.
-        An operation whose operation_id was recorded for this enrolment before is left as it is, so that a client may send
-        its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
+        An operation whose operation_id was recorded for this enrolment before is left as it is, whatever it says now: the
+        first one stands, so that a client may send its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
         course. Announces LessonCompleted and CourseCompleted. The learner only.
-        Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+        Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,7 +72,7 @@ class ProgressServiceServicer:
     def RecordHeartbeat(self, request, context):
         """Records one operation, as RecordProgress does, with a small answer. For players that report every few seconds. The
         operation is durable when the answer comes. The learner only.
-        Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+        Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,15 +20,15 @@ class ProgressServiceStub:
     def __init__(self, channel: _grpc.Channel) -> None: ...
     RecordProgress: _grpc.UnaryUnaryMultiCallable[_progress_service_pb2.RecordProgressRequest, _progress_service_pb2.Progress]
     """Records what the learner did and answers with the progress it makes. All operations of a request are recorded or none.
-    An operation whose operation_id was recorded for this enrolment before is left as it is, so that a client may send
-    its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
+    An operation whose operation_id was recorded for this enrolment before is left as it is, whatever it says now: the
+    first one stands, so that a client may send its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
     course. Announces LessonCompleted and CourseCompleted. The learner only.
-    Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+    Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
     """
     RecordHeartbeat: _grpc.UnaryUnaryMultiCallable[_progress_service_pb2.RecordHeartbeatRequest, _progress_service_pb2.RecordHeartbeatResponse]
     """Records one operation, as RecordProgress does, with a small answer. For players that report every few seconds. The
     operation is durable when the answer comes. The learner only.
-    Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+    Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
     """
     GetProgress: _grpc.UnaryUnaryMultiCallable[_progress_service_pb2.GetProgressRequest, _progress_service_pb2.Progress]
     """Returns how far the learner is, lesson by lesson, and where to go on. The learner only.
@@ -47,10 +47,10 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _grpc.ServicerContext,
     ) -> _progress_service_pb2.Progress:
         """Records what the learner did and answers with the progress it makes. All operations of a request are recorded or none.
-        An operation whose operation_id was recorded for this enrolment before is left as it is, so that a client may send
-        its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
+        An operation whose operation_id was recorded for this enrolment before is left as it is, whatever it says now: the
+        first one stands, so that a client may send its queue again until it hears an answer. Progress never shrinks. Completing the last missing lesson completes the
         course. Announces LessonCompleted and CourseCompleted. The learner only.
-        Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+        Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
         """
 
     @_abc_1.abstractmethod
@@ -61,7 +61,7 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _progress_service_pb2.RecordHeartbeatResponse:
         """Records one operation, as RecordProgress does, with a small answer. For players that report every few seconds. The
         operation is durable when the answer comes. The learner only.
-        Reasons: ENROLLMENT_NOT_FOUND, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
+        Reasons: ENROLLMENT_NOT_FOUND, ENROLLMENT_DROPPED, LESSON_NOT_IN_COURSE, LESSON_NOT_WATCHABLE.
         """
 
     @_abc_1.abstractmethod
