@@ -120,35 +120,50 @@ def signal_group(group: int, number: int) -> bool:
 
 
 class _Guard:
-    """Our end of the pipe to guard.py, which is started with the first child."""
+    """Our end of the pipe to guard.py, which is started with the first child, and anew should it die before us."""
 
     def __init__(self) -> None:
+        self._groups: dict[int, int] = {}
         self._process: subprocess.Popen[str] | None = None
-        self._owner = 0
+        self._owner = os.getpid()
         self._lock = threading.Lock()
 
     def watch(self, group: int, number: signal.Signals) -> None:
-        self._tell(f"+{group} {int(number)}\n")
+        with self._lock:
+            if self._owner != os.getpid():
+                # We are a fork: what our parent started is our parent's.
+                self._owner, self._groups, self._process = os.getpid(), {}, None
+            self._groups[group] = int(number)
+            self._tell(f"+{group} {int(number)}\n")
 
     def forget(self, group: int) -> None:
-        self._tell(f"-{group}\n")
+        with self._lock:
+            if self._groups.pop(group, None) is not None:
+                self._tell(f"-{group}\n")
 
     def _tell(self, line: str) -> None:
-        with self._lock:
-            if self._process is None or self._owner != os.getpid():
-                self._owner = os.getpid()
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(GUARD)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                    start_new_session=True,
-                    cwd="/",
-                )
-            assert self._process.stdin is not None
-            self._process.stdin.write(line)
+        if self._process is not None and self._process.poll() is None and self._write(line):
+            return
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(GUARD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            cwd="/",
+        )
+        self._write("".join(f"+{group} {number}\n" for group, number in self._groups.items()))
+
+    def _write(self, lines: str) -> bool:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(lines)
             self._process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return True
 
 
 _guard = _Guard()

@@ -146,18 +146,20 @@ def test_a_whole_group_ends_in_order_with_its_leader(tmp_path: Path) -> None:
     assert process.log.read_text().count("ended") == 2
 
 
-def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guard_dies_first", [False, True], ids=["", "after its guard was killed, too"])
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, *, guard_dies_first: bool) -> None:
     code = (
-        "import os, sys, time; from pathlib import Path; from deploy.local.child import spawn\n"
-        "log = Path(sys.argv[1])\n"
-        "stubborn = 'import signal, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); time.sleep(600)'\n"
-        "child = spawn([sys.executable, '-c', stubborn], log, env=dict(os.environ))\n"
-        "print(child.pid, flush=True); time.sleep(600)"
+        "import os, sys, time; from pathlib import Path; from deploy.local import child\n"
+        "log, sleeper = Path(sys.argv[1]), 'import time; time.sleep(600)'\n"
+        "first = child.spawn([sys.executable, '-c', sleeper], log, env=dict(os.environ))\n"
+        f"if {guard_dies_first}: child._guard._process.kill(); child._guard._process.wait()\n"
+        "second = child.spawn([sys.executable, '-c', sleeper], log, env=dict(os.environ))\n"
+        "print(first.pid, second.pid, flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "child.log")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as supervisor:
         assert supervisor.stdout is not None
-        pid = int(supervisor.stdout.readline())
-        assert not gone(pid)
+        pids = [int(word) for word in supervisor.stdout.readline().split()]
+        assert not any(map(gone, pids))
         supervisor.kill()
-    assert eventually(lambda: gone(pid))
+    assert eventually(lambda: all(map(gone, pids)))
