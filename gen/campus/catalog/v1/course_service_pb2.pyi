@@ -508,7 +508,9 @@ class SearchCoursesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     q: _builtins.str
-    """Words to look for, 1 to 200 characters. A course matches when it has all of them."""
+    """Words to look for, 1 to 200 characters. A course matches when it has all of them; "words in quotes" have to stand
+    together, `or` means either, and a dash before a word excludes it.
+    """
     page_size: _builtins.int
     """Courses per page: 0 means 20, more than 100 counts as 100."""
     page_token: _builtins.str

@@ -91,7 +91,8 @@ class CourseServiceServicer:
     def UpdateCourse(self, request, context):
         """Changes a course: the fields that the mask names, or without a mask those that are not empty. What changes here holds
         at once, for published courses too; a new price counts for checkouts started from now on. An update that would change
-        nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Owner and admins.
+        nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Announces CourseUpdated
+        for a course that was published before. Owner and admins.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_OWNED, COURSE_ARCHIVED, STALE_VERSION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -122,7 +123,9 @@ class CourseServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SearchCourses(self, request, context):
-        """Searches the titles, descriptions and categories of the published courses, best match first, without outlines.
+        """Searches the titles, descriptions and categories of the published courses, best match first, without outlines. Where
+        nothing matches, the titles that look most like the words are found instead, on one page, so that a slip of the
+        keyboard finds something.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,8 @@ class CourseServiceStub:
     UpdateCourse: _grpc.UnaryUnaryMultiCallable[_course_service_pb2.UpdateCourseRequest, _course_service_pb2.Course]
     """Changes a course: the fields that the mask names, or without a mask those that are not empty. What changes here holds
     at once, for published courses too; a new price counts for checkouts started from now on. An update that would change
-    nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Owner and admins.
+    nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Announces CourseUpdated
+    for a course that was published before. Owner and admins.
     Reasons: COURSE_NOT_FOUND, COURSE_NOT_OWNED, COURSE_ARCHIVED, STALE_VERSION.
     """
     GetCourse: _grpc.UnaryUnaryMultiCallable[_course_service_pb2.GetCourseRequest, _course_service_pb2.Course]
@@ -34,7 +35,10 @@ class CourseServiceStub:
     ListMyCourses: _grpc.UnaryUnaryMultiCallable[_course_service_pb2.ListMyCoursesRequest, _course_service_pb2.ListMyCoursesResponse]
     """Lists the caller's own courses in every state, newest first, without outlines."""
     SearchCourses: _grpc.UnaryUnaryMultiCallable[_course_service_pb2.SearchCoursesRequest, _course_service_pb2.SearchCoursesResponse]
-    """Searches the titles, descriptions and categories of the published courses, best match first, without outlines."""
+    """Searches the titles, descriptions and categories of the published courses, best match first, without outlines. Where
+    nothing matches, the titles that look most like the words are found instead, on one page, so that a slip of the
+    keyboard finds something.
+    """
     PublishCourse: _grpc.UnaryUnaryMultiCallable[_course_service_pb2.PublishCourseRequest, _course_service_pb2.Course]
     """Makes the outline as it stands the next version of the course and opens it to learners. A version never changes:
     who is enrolled stays on the version of that time. Publishing again with an unchanged outline makes no new version.
@@ -66,7 +70,8 @@ class CourseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _course_service_pb2.Course:
         """Changes a course: the fields that the mask names, or without a mask those that are not empty. What changes here holds
         at once, for published courses too; a new price counts for checkouts started from now on. An update that would change
-        nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Owner and admins.
+        nothing answers with the course as it is, whatever the etag says, so that a repetition is safe. Announces CourseUpdated
+        for a course that was published before. Owner and admins.
         Reasons: COURSE_NOT_FOUND, COURSE_NOT_OWNED, COURSE_ARCHIVED, STALE_VERSION.
         """
 
@@ -103,7 +108,10 @@ class CourseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _course_service_pb2.SearchCoursesRequest,
         context: _grpc.ServicerContext,
     ) -> _course_service_pb2.SearchCoursesResponse:
-        """Searches the titles, descriptions and categories of the published courses, best match first, without outlines."""
+        """Searches the titles, descriptions and categories of the published courses, best match first, without outlines. Where
+        nothing matches, the titles that look most like the words are found instead, on one page, so that a slip of the
+        keyboard finds something.
+        """
 
     @_abc_1.abstractmethod
     def PublishCourse(

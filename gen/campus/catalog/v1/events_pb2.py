@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from campus.types.v1 import money_pb2 as campus_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61mpus/catalog/v1/events.proto\x12\x11\x63\x61mpus.catalog.v1\x1a\x1b\x63\x61mpus/types/v1/money.proto\"\xd4\x01\n\x0f\x43oursePublished\x12\x1b\n\tcourse_id\x18\x01 \x01(\tR\x08\x63ourseId\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\x12#\n\rinstructor_id\x18\x03 \x01(\tR\x0cinstructorId\x12\x14\n\x05title\x18\x04 \x01(\tR\x05title\x12,\n\x05price\x18\x05 \x01(\x0b\x32\x16.campus.types.v1.MoneyR\x05price\x12!\n\x0clesson_count\x18\x06 \x01(\x05R\x0blessonCount\"l\n\x0e\x43ourseArchived\x12\x1b\n\tcourse_id\x18\x01 \x01(\tR\x08\x63ourseId\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\x12#\n\rinstructor_id\x18\x03 \x01(\tR\x0cinstructorIdb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61mpus/catalog/v1/events.proto\x12\x11\x63\x61mpus.catalog.v1\x1a\x1b\x63\x61mpus/types/v1/money.proto\"\xd4\x01\n\x0f\x43oursePublished\x12\x1b\n\tcourse_id\x18\x01 \x01(\tR\x08\x63ourseId\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\x12#\n\rinstructor_id\x18\x03 \x01(\tR\x0cinstructorId\x12\x14\n\x05title\x18\x04 \x01(\tR\x05title\x12,\n\x05price\x18\x05 \x01(\x0b\x32\x16.campus.types.v1.MoneyR\x05price\x12!\n\x0clesson_count\x18\x06 \x01(\x05R\x0blessonCount\"\x95\x01\n\rCourseUpdated\x12\x1b\n\tcourse_id\x18\x01 \x01(\tR\x08\x63ourseId\x12#\n\rinstructor_id\x18\x02 \x01(\tR\x0cinstructorId\x12\x14\n\x05title\x18\x03 \x01(\tR\x05title\x12,\n\x05price\x18\x04 \x01(\x0b\x32\x16.campus.types.v1.MoneyR\x05price\"l\n\x0e\x43ourseArchived\x12\x1b\n\tcourse_id\x18\x01 \x01(\tR\x08\x63ourseId\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\x12#\n\rinstructor_id\x18\x03 \x01(\tR\x0cinstructorIdb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COURSEPUBLISHED']._serialized_start=83
   _globals['_COURSEPUBLISHED']._serialized_end=295
-  _globals['_COURSEARCHIVED']._serialized_start=297
-  _globals['_COURSEARCHIVED']._serialized_end=405
+  _globals['_COURSEUPDATED']._serialized_start=298
+  _globals['_COURSEUPDATED']._serialized_end=447
+  _globals['_COURSEARCHIVED']._serialized_start=449
+  _globals['_COURSEARCHIVED']._serialized_end=557
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,44 @@ class CoursePublished(_message.Message):
 Global___CoursePublished: _TypeAlias = CoursePublished  # noqa: Y015
 
 @_typing.final
+class CourseUpdated(_message.Message):
+    """CourseUpdated says that what is told about a course that was published before has changed: its title, its price, or
+    anything else but its outline, which changes by being published again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COURSE_ID_FIELD_NUMBER: _builtins.int
+    INSTRUCTOR_ID_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    course_id: _builtins.str
+    """Id of the course."""
+    instructor_id: _builtins.str
+    """The instructor whose course it is."""
+    title: _builtins.str
+    """Title after the change."""
+    @_builtins.property
+    def price(self) -> _money_pb2.Money:
+        """Price after the change; amount 0 means free. Ask catalog for the price that holds now."""
+
+    def __init__(
+        self,
+        *,
+        course_id: _builtins.str = ...,
+        instructor_id: _builtins.str = ...,
+        title: _builtins.str = ...,
+        price: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["course_id", b"course_id", "instructor_id", b"instructor_id", "price", b"price", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CourseUpdated: _TypeAlias = CourseUpdated  # noqa: Y015
+
+@_typing.final
 class CourseArchived(_message.Message):
     """CourseArchived says that a course takes no new learners. Those who are enrolled keep it."""
 
