@@ -6,7 +6,7 @@ import re
 from email import message_from_bytes
 from email.policy import SMTP as SMTP_POLICY
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
 from deploy.local.standins.mail.store import Mailbox
 
@@ -15,6 +15,7 @@ _MOST_RECIPIENTS = 100
 _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?")
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_UNQUOTED_BLANK = re.compile(r'TO:\s*<[^"<>]*\s[^"<>]*>', re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
@@ -68,8 +69,19 @@ class Receiver:
         return "451 4.3.0 Local error, try again later"
 
 
+class _StrictSMTP(SMTP):
+    """The library mends blanks in an unquoted recipient silently; a real server refuses them."""
+
+    @syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - the command's name
+        if arg is not None and _UNQUOTED_BLANK.match(arg):
+            await self.push("553 5.1.3 Error: malformed address")
+        else:
+            await super().smtp_RCPT(arg)
+
+
 def new_session(mailbox: Mailbox) -> SMTP:
-    return SMTP(
+    return _StrictSMTP(
         Receiver(mailbox),
         data_size_limit=SIZE_LIMIT,
         enable_SMTPUTF8=True,
