@@ -26,7 +26,7 @@ NAMED_PARTS = {"service", "method", "message_type", "nested_type", "field", "enu
 VERBS = ("get", "put", "post", "delete", "patch")
 # Words for buf in a comment are not words for a reader.
 TOOL_LINE = re.compile(r"^\s*buf:lint:.*$", re.MULTILINE)
-REASONS = re.compile(r"^Reasons?:\s*(?P<list>.+?)\.?$", re.MULTILINE | re.DOTALL)
+REASONS = re.compile(r"^Reasons?:\s*(?P<list>.+?)\s*(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class ContractError(Exception):
@@ -121,6 +121,10 @@ class Rpc:
     def reasons(self) -> tuple[str, ...]:
         found = REASONS.search(self.comment)
         return tuple(re.findall(r"\b[A-Z][A-Z0-9_]{3,}\b", found["list"])) if found else ()
+
+    @property
+    def without_reasons(self) -> str:
+        return REASONS.sub("", self.comment).strip()
 
 
 @dataclass(frozen=True, slots=True)

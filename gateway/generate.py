@@ -75,10 +75,14 @@ def generate_stubs(described: Path, target: Path, *, root: Path) -> None:
 def generate(workspace: Workspace, target: Workspace) -> None:
     """Write every product of the workspace below the target, which is empty."""
     target.gen.mkdir(parents=True)
+    target.spec.parent.mkdir(parents=True)
     described = target.root / "described.binpb"
     build_descriptors(workspace.root, described, comments=True)
     build_descriptors(workspace.root, target.gen / "descriptors.binpb", comments=False)
     generate_stubs(described, target.gen, root=workspace.root)
+    # A process of its own: it must read the options with the stubs just made, not with those on the import path.
+    document = run([sys.executable, "-m", "gateway.openapi", str(described)], cwd=target.root, extra_path=target.gen)
+    target.spec.write_text(document, encoding="utf-8")
 
 
 def differences(fresh: Workspace, committed: Workspace) -> Iterator[tuple[str, Path]]:
