@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.mesh import Mesh
 from deploy.local.nats import Nats
 from deploy.local.pki import Pki
 from deploy.local.postgres import Postgres
@@ -37,6 +38,14 @@ def nats(server_dir: Path) -> Iterator[Nats]:
     server = Nats(server_dir / "nats").start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def mesh(server_dir: Path) -> Iterator[Mesh]:
+    """The whole mesh, seeded, with a gateway that does not limit tests; `mesh.url`."""
+    with Mesh(server_dir / "mesh", rate_limit=100_000) as running:
+        yield running
+    Postgres(server_dir / "mesh" / "postgres").clear()
 
 
 @pytest.fixture(scope="session")

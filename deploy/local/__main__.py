@@ -5,19 +5,17 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 from types import FrameType
 
 from deploy.local import terminal
 from deploy.local.board import Board, for_terminal
 from deploy.local.mesh import STATE_DIR, Mesh
+from deploy.local.plan import USUAL_PORT
 from deploy.local.postgres import Postgres
 from deploy.local.services import SERVICES
 from deploy.local.state import State
 from deploy.local.trouble import MeshTrouble
-
-USUAL_PORT = 8080
 
 
 class _Interrupted(BaseException):
@@ -46,12 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(state_dir: Path, services: tuple[str, ...], *, seed: bool) -> int:
     board = for_terminal()
     mesh = Mesh(state_dir, _gateway_port(), services=services, seed=seed, board=board)
-    begun = time.monotonic()
     _raise_on_signals()
     try:
         mesh.start()
         board.settle()
-        terminal.announce(mesh, time.monotonic() - begun)
+        terminal.announce(mesh)
         while True:
             signal.pause()
     except _Interrupted:

@@ -6,6 +6,9 @@ from deploy.local.services import SERVICES
 from deploy.local.trouble import MeshTrouble
 
 DESCRIPTORS = ROOT / "gen" / "descriptors.binpb"
+USUAL_RATE_LIMIT = 100
+# Everybody who is not signed in counts by address, and many may share one.
+ANONYMOUS_SHARE = 10
 API_SPEC = ROOT / "docs" / "api-spec.yaml"
 
 
@@ -22,6 +25,7 @@ def render(plan: Plan) -> str:
     def certificate(identity: Identity) -> Certificate:
         return Certificate(identity.cert, identity.key)
 
+    limit = plan.choices.rate_limit or plan.number("CAMPUS_RATE_LIMIT_PER_MINUTE", USUAL_RATE_LIMIT)
     settings = GatewaySettings(
         endpoints={name: [_endpoint(address) for address in plan.addresses(name)] for name in SERVICES},
         client_certificate=certificate(plan.pki.of(GATEWAY)),
@@ -32,7 +36,9 @@ def render(plan: Plan) -> str:
         tls_port=plan.ports["tls"],
         tls_certificate=certificate(plan.pki.of(PUBLIC)),
         admin_port=plan.port("gateway.admin"),
-        rate_limit_per_minute=plan.choices.rate_limit or int(plan.environment.get("CAMPUS_RATE_LIMIT", "100")),
+        rate_limit_per_minute=limit,
+        anonymous_rate_limit_per_minute=limit * ANONYMOUS_SHARE,
+        cors_origins=tuple(filter(None, plan.environment.get("CAMPUS_CORS_ORIGINS", "").split(","))),
     )
     return render_envoy(settings)
 

@@ -15,7 +15,7 @@ def grpc_serving(addresses: tuple[str, ...], identity: Identity) -> Ready:
     """Ready when the standard health service, asked over mTLS, says SERVING at every address."""
 
     def ready(_: Child) -> bool:
-        return all(_accepts(address) and _serving(address, identity) for address in addresses)
+        return all(is_serving(address, identity) for address in addresses)
 
     return ready
 
@@ -60,7 +60,10 @@ def _accepts(address: str) -> bool:
         return False
 
 
-def _serving(address: str, identity: Identity) -> bool:
+def is_serving(address: str, identity: Identity) -> bool:
+    """Ask the standard health service at an address, over mTLS."""
+    if not _accepts(address):
+        return False
     # Imported here: only a mesh that starts services pays for it, and PostgreSQL is starting meanwhile.
     import grpc
     from grpc_health.v1 import health_pb2

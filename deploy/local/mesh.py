@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,7 @@ class Mesh:
         self._board: Board = board or Silent()
         self._start = Graph(self._board)
         self.ready = False
+        self.ready_s = 0.0
         self._plan: Plan | None = None
         self._rows: list[Row] = []
         self._watch: Watch | None = None
@@ -95,7 +97,8 @@ class Mesh:
         return self.plan.nats.url(user)
 
     def start(self) -> Self:
-        """Start everything and return when all of it is ready; on trouble stop what was started."""
+        """Start everything and return when all of it is ready, after `ready_s`; on trouble stop what was started."""
+        begun = time.monotonic()
         self.state.acquire()
         try:
             self._plan = plan = Plan(self.state, self._choices)
@@ -104,7 +107,7 @@ class Mesh:
             self._start.run(self._steps(plan))
             self._watch = Watch(self.processes.values(), self._board, self._describe)
             self._watch.start()
-            self.ready = True
+            self.ready, self.ready_s = True, round(time.monotonic() - begun, 3)
             self._describe()
         except BaseException:
             self.stop()

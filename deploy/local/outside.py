@@ -30,6 +30,29 @@ def _service_account(plan: Plan) -> str:
     return str(folder(plan, "storage") / "service-account.json")
 
 
+def _stripe_options(plan: Plan) -> tuple[str, ...]:
+    webhook = f"http://{ports.LOOPBACK}:{plan.ports['gateway']}/v1/webhooks/stripe"
+    env = _stripe_env(plan)
+    key, secret = env["CAMPUS_STRIPE_API_KEY"], env["CAMPUS_STRIPE_WEBHOOK_SECRET"]
+    return ("--api-key", key, "--webhook-url", webhook, "--webhook-secret", secret)
+
+
+def _stripe_env(plan: Plan) -> Mapping[str, str]:
+    return {
+        "CAMPUS_STRIPE_API_KEY": plan.secret("stripe.api_key", "sk_test_"),
+        "CAMPUS_STRIPE_API_URL": _stripe_url(plan),
+        "CAMPUS_STRIPE_WEBHOOK_SECRET": plan.secret("stripe.webhook", "whsec_"),
+    }
+
+
+def _stripe_pages(plan: Plan) -> Mapping[str, str]:
+    return {"Stripe stand-in": f"{_stripe_url(plan)}  (its payment page is each checkout's checkout_url)"}
+
+
+def _stripe_url(plan: Plan) -> str:
+    return f"http://{ports.LOOPBACK}:{plan.port('stripe')}"
+
+
 def _storage_options(plan: Plan) -> tuple[str, ...]:
     return ("--bucket", BUCKET, "--service-account", _service_account(plan))
 
@@ -59,6 +82,7 @@ def _no_pages(_: Plan) -> Mapping[str, str]:
 
 
 STANDINS = (
+    Standin("stripe", "CAMPUS_STRIPE_API_KEY", _stripe_options, _stripe_env, _stripe_pages),
     Standin("storage", "CAMPUS_STORAGE_BUCKET", _storage_options, _storage_env, _no_pages),
     Standin("mail", "CAMPUS_SMTP_URL", _mail_options, _mail_env, _mail_pages),
 )

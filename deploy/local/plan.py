@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,10 @@ from deploy.local.state import State
 from deploy.local.trouble import MeshTrouble
 
 ROOT = Path(__file__).resolve().parents[2]
+USUAL_PORT = 8080
 USUAL_TLS_PORT = 8443
+FIRST_FREE_FOR_ALL = 1024
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Plan:
     def __init__(self, state: State, choices: Choices) -> None:
         self.state = state
         self.choices = choices
+        self._secrets = threading.Lock()
         self.logs = state.turn_logs()
         self._kept = state.read("mesh.json").get("ports", {})
         self.ports: dict[str, int] = {"gateway": self._gateway_port()}
@@ -54,6 +60,15 @@ class Plan:
         if name not in self.ports:
             self.ports[name] = ports.choose(self._kept.get(name) or usual)
         return self.ports[name]
+
+    def secret(self, name: str, prefix: str) -> str:
+        """Return a secret of this mesh's own, made when first asked for."""
+        with self._secrets:
+            kept = self.state.read("secrets.json")
+            if name not in kept:
+                kept[name] = prefix + secrets.token_hex(16)
+                self.state.write("secrets.json", kept)
+            return str(kept[name])
 
     @property
     def public_url(self) -> str:
@@ -84,6 +99,13 @@ class Plan:
         """The caller's environment with what the mesh was told to add."""
         return {**os.environ, **self.choices.env}
 
+    def number(self, variable: str, usual: int) -> int:
+        """Return a positive number from the environment."""
+        value = self.environment.get(variable) or str(usual)
+        if not value.isdecimal() or int(value) == 0:
+            raise MeshTrouble(f"{variable} is {value!r}: set it to a positive number, e.g. {usual}")
+        return int(value)
+
     def given(self, variable: str) -> bool:
         """Tell whether the environment names a real outside party."""
         return bool(self.environment.get(variable))
@@ -103,8 +125,9 @@ class Plan:
             return ports.choose(self._kept.get("gateway"))
         fault = ports.fault(wished)
         if fault:
+            other = wished + 1 if FIRST_FREE_FOR_ALL <= wished < LAST_PORT else USUAL_PORT + 1
             raise MeshTrouble(
                 f"port {wished} cannot be used for the gateway ({fault}): free it, or choose another, "
-                f"e.g. CAMPUS_GATEWAY_PORT={wished + 1} make run"
+                f"e.g. CAMPUS_GATEWAY_PORT={other} make run"
             )
         return wished

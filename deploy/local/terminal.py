@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+from deploy.local.health import is_serving
 from deploy.local.mesh import Mesh, running
+from deploy.local.pki import GATEWAY, Pki
 from deploy.local.supervised import resident_mb
 from deploy.local.trouble import MeshTrouble
 
 
-def announce(mesh: Mesh, seconds: float) -> None:
+def announce(mesh: Mesh) -> None:
     """Say what is where."""
     described = mesh.description()
     lines = [
-        f"Campus is ready after {seconds:.1f} s",
+        f"Campus is ready after {mesh.ready_s:.1f} s",
         "",
         *_where(described),
         *_accounts(described.get("accounts", {})),
@@ -28,12 +30,14 @@ def status(state_dir: Path) -> int:
     if described is None:
         raise MeshTrouble(f"no mesh is running in {state_dir}: start one with `make run`")
     print("\n".join(_where(described)))
-    print(f"\n  {'process':<16}{'pid':>8}{'ready s':>10}{'rss MB':>10}{'restarts':>10}")
+    gateway = Pki(state_dir / "pki").of(GATEWAY)
+    print(f"\n  {'process':<16}{'state':<13}{'pid':>8}{'ready s':>10}{'rss MB':>10}{'restarts':>10}")
     for name, process in described["processes"].items():
-        pid = process["pid"]
-        memory = resident_mb(pid) if pid else 0.0
-        shown = pid if memory else "down"
-        print(f"  {name:<16}{shown:>8}{process['ready_s']:>10.2f}{memory:>10.1f}{process['restarts']:>10}")
+        memory = resident_mb(process["pid"]) if process["pid"] else 0.0
+        answers = [is_serving(address, gateway) for address in described["services"].get(name, ())]
+        state = "down" if not memory else "running" if not answers else "serving" if all(answers) else "not serving"
+        numbers = f"{process['ready_s']:>10.2f}{memory:>10.1f}{process['restarts']:>10}"
+        print(f"  {name:<16}{state:<13}{process['pid'] or '':>8}{numbers}")
     return 0
 
 

@@ -1,7 +1,9 @@
 """`python -m deploy.local`: one mesh per directory, clear words for every trouble, nothing left behind."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -103,7 +105,7 @@ def test_a_run_says_what_is_where_and_ctrl_c_leaves_nothing_behind_but_the_data(
     said = wait_until_ready(first)
     mesh = described(state_dir)
     assert READY_WORDS in said
-    for part in ("keys", "postgres", "nats", "mail", "storage", "gateway"):
+    for part in ("keys", "postgres", "nats", "stripe", "storage", "mail", "gateway"):
         assert any(line.split()[:2] == ["ready", part] for line in said.splitlines()), part
     assert mesh["gateway"] in said
     assert mesh["gateway_tls"] in said
@@ -122,6 +124,29 @@ def test_a_run_says_what_is_where_and_ctrl_c_leaves_nothing_behind_but_the_data(
     kept = {name: port for name, port in described(state_dir)["ports"].items() if name != "gateway"}
     assert kept == {name: port for name, port in mesh["ports"].items() if name != "gateway"}
     stop(second, signal.SIGTERM)
+    assert not processes_of(state_dir)
+
+
+def test_on_a_terminal_the_picture_is_redrawn_in_place(state_dir: Path) -> None:
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "CAMPUS_STATE_DIR": str(state_dir), "CAMPUS_GATEWAY_PORT": str(free_port()), "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local", *RUN], cwd=ROOT, env=env, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while b"Ctrl-C" not in said:
+        said += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):
+        while more := os.read(ours, 65536):
+            said += more
+    os.close(ours)
+    assert process.wait(20) == 0
+    cursor_up, last = b"\x1b[1A", said.rpartition(b"\x1b[2K")[2]
+    assert cursor_up in said
+    assert b"postgres" in last
+    assert last.count(b"stopped") >= 5
     assert not processes_of(state_dir)
 
 
