@@ -54,7 +54,13 @@ class Rpc:
         idempotency = method.GetOptions().Extensions[options_pb2.idempotency]
         self.takes_request_id = idempotency == options_pb2.IDEMPOTENCY_REQUEST_ID
         self.duration = DURATION.labels(self.name)
-        self.answered = {code: CALLS.labels(self.name, code.name) for code in grpc.StatusCode}
+        self._answered: dict[grpc.StatusCode, Counter] = {}
+
+    def answered(self, code: grpc.StatusCode) -> Counter:
+        """The counter of this outcome; resolved once, because looking it up by labels costs more than counting."""
+        if code not in self._answered:
+            self._answered[code] = CALLS.labels(self.name, code.name)
+        return self._answered[code]
 
 
 @dataclass(slots=True)
@@ -77,16 +83,17 @@ Proceed = Callable[[], Any]
 def with_telemetry(call: Call, proceed: Proceed) -> Any:
     """Joins the caller's trace, counts and times; sees every outcome because it is outermost."""
     start = time.perf_counter()
-    with telemetry.in_trace(call.text("traceparent"), call.text("x-request-id")):
-        try:
-            return proceed()
-        finally:
-            seconds = time.perf_counter() - start
-            code = call.context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]  # missing in the stubs
-            call.rpc.answered[code].inc()
-            call.rpc.duration.observe(seconds)
-            if seconds > SLOW_SECONDS:
-                log.warning("slow call", extra={"fields": {"rpc": call.rpc.name, "seconds": round(seconds, 3)}})
+    token = telemetry.current.set(telemetry.joined(call.text("traceparent"), call.text("x-request-id")))
+    try:
+        return proceed()
+    finally:
+        seconds = time.perf_counter() - start
+        code = call.context.code() or grpc.StatusCode.OK  # type: ignore[attr-defined]  # missing in the stubs
+        call.rpc.answered(code).inc()
+        call.rpc.duration.observe(seconds)
+        if seconds > SLOW_SECONDS:
+            log.warning("slow call", extra={"fields": {"rpc": call.rpc.name, "seconds": round(seconds, 3)}})
+        telemetry.current.reset(token)
 
 
 def with_errors(call: Call, proceed: Proceed) -> Any:
@@ -124,7 +131,7 @@ def with_access(call: Call, proceed: Proceed) -> Any:
     """Lets in whom the contract's rule admits; whether the thing is theirs is decided in the command or query."""
     who = call.rpc.rule.admit(call.context, call.text("authorization"), call.rpc.tokens)
     token = access._principal.set(who)
-    telemetry.set_actor(who.name)
+    telemetry.current_trace().actor = who.name
     try:
         return proceed()
     finally:

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import start_http_server
+from prometheus_client import disable_created_metrics, start_http_server
 
 # W3C Trace Context, section 3.2: version 00, trace id, parent id, flags.
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 _CORRELATION = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Trace:
-    """Which request of which user the work at hand belongs to, across processes."""
+    """Which request of which user the work at hand belongs to, across processes. `actor` is known a little later."""
 
     traceparent: str
     correlation_id: str
@@ -33,11 +33,11 @@ class Trace:
         return f"{self.traceparent[:36]}{os.urandom(8).hex()}{self.traceparent[52:]}"
 
 
-_trace: ContextVar[Trace | None] = ContextVar("trace", default=None)
+current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def current_trace() -> Trace:
-    return _trace.get() or _new_trace()
+    return current.get() or _new_trace()
 
 
 def _new_trace() -> Trace:
@@ -45,25 +45,24 @@ def _new_trace() -> Trace:
     return Trace(f"00-{trace_id}-{os.urandom(8).hex()}-00", trace_id)
 
 
-@contextmanager
-def in_trace(traceparent: str | None, correlation_id: str | None, actor: str = "") -> Iterator[Trace]:
-    """Work inside belongs to this trace; what is missing or malformed is made anew."""
+def joined(traceparent: str | None, correlation_id: str | None, actor: str = "") -> Trace:
+    """The caller's trace; what is missing or malformed is made anew."""
     if not traceparent or not _TRACEPARENT.match(traceparent):
         traceparent = _new_trace().traceparent
     if not correlation_id or not _CORRELATION.match(correlation_id):
         correlation_id = traceparent[3:35]
-    trace = Trace(traceparent, correlation_id, actor)
-    token = _trace.set(trace)
+    return Trace(traceparent, correlation_id, actor)
+
+
+@contextmanager
+def in_trace(traceparent: str | None, correlation_id: str | None, actor: str = "") -> Iterator[Trace]:
+    """Work inside belongs to this trace."""
+    trace = joined(traceparent, correlation_id, actor)
+    token = current.set(trace)
     try:
         yield trace
     finally:
-        _trace.reset(token)
-
-
-def set_actor(actor: str) -> None:
-    """Says who acts, once the caller is known."""
-    trace = current_trace()
-    _trace.set(Trace(trace.traceparent, trace.correlation_id, actor))
+        current.reset(token)
 
 
 def logger(name: str) -> logging.Logger:
@@ -86,7 +85,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if trace := _trace.get():
+        if trace := current.get():
             line["correlation_id"], line["traceparent"] = trace.correlation_id, trace.traceparent
             if trace.actor:
                 line["actor"] = trace.actor
@@ -123,4 +122,5 @@ def set_up_logs(service: str, level: str) -> None:
 
 def serve_metrics(host: str, port: int) -> None:
     """Prometheus text format at http://host:port/metrics."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     start_http_server(port, host)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from services.chassis.telemetry import JsonLines, current_trace, describe, in_trace, set_actor
+from services.chassis.telemetry import JsonLines, current_trace, describe, in_trace
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -21,7 +21,7 @@ def line(**extra: object) -> dict[str, object]:
 def test_the_callers_trace_is_joined() -> None:
     with in_trace(PARENT, "req-1") as trace:
         assert trace.traceparent == PARENT
-        set_actor("user:u1")
+        trace.actor = "user:u1"
         found = line(fields={"order_id": "o1"})
         assert (found["correlation_id"], found["traceparent"], found["actor"]) == ("req-1", PARENT, "user:u1")
         assert (found["service"], found["message"], found["order_id"]) == ("billing", "paid", "o1")
