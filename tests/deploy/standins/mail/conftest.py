@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.deploy.standins.mail.post_office import PostOffice
+from tests.deploy.standins.mail.post_office import WEB, PostOffice
 
 
 @pytest.fixture(scope="package")
@@ -19,7 +18,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
 @pytest.fixture
 def office(running: PostOffice) -> PostOffice:
     """The running stand-in with an empty inbox."""
-    assert httpx.delete(f"{running.url}/api/messages").status_code == 204
+    assert WEB.delete(f"{running.url}/api/messages").status_code == 204
     return running
 
 

@@ -3,10 +3,9 @@
 import re
 from email.message import EmailMessage
 
-import httpx
 import pytest
 
-from tests.deploy.standins.mail.post_office import SENDER, PostOffice
+from tests.deploy.standins.mail.post_office import SENDER, WEB, PostOffice
 
 HOSTILE = '<script>alert(1)</script><img src="http://evil.test/x.png"><a href="https://campus.test/verify">verify</a>'
 
@@ -15,23 +14,23 @@ def test_the_list_shows_the_newest_first_and_searches_by_recipient(office: PostO
     office.send("anna@students.test", "Oldest")
     office.send("ben@students.test", "Middle")
     office.send("anna@students.test", "Newest")
-    page = httpx.get(office.url).text
+    page = WEB.get(office.url).text
     assert re.findall(r'class="subject">(\w+)<', page) == ["Newest", "Middle", "Oldest"]
-    found = httpx.get(office.url, params={"to": "BEN@"}).text
+    found = WEB.get(office.url, params={"to": "BEN@"}).text
     assert re.findall(r'class="subject">(\w+)<', found) == ["Middle"]
     assert 'value="BEN@"' in found
-    assert "No mail to a recipient like this" in httpx.get(office.url, params={"to": "nobody"}).text
+    assert "No mail to a recipient like this" in WEB.get(office.url, params={"to": "nobody"}).text
 
 
 def test_an_empty_inbox_says_so(office: PostOffice) -> None:
-    assert "No mail yet" in httpx.get(office.url).text
+    assert "No mail yet" in WEB.get(office.url).text
 
 
 def test_the_page_needs_no_script_and_nothing_from_outside(office: PostOffice) -> None:
     office.send("anna@students.test", html="<p>hello</p>")
     [mail] = office.messages()
     for path in ("/", f"/messages/{mail['id']}"):
-        answer = httpx.get(office.url + path)
+        answer = WEB.get(office.url + path)
         assert not re.search(r"<script|(src|href)=\"(?!/)[^#\"]", answer.text)
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
@@ -40,24 +39,24 @@ def test_hostile_text_is_shown_as_text(office: PostOffice) -> None:
     office.send("anna@students.test", subject=HOSTILE, text=HOSTILE)
     [mail] = office.messages()
     for path in ("/", f"/messages/{mail['id']}"):
-        page = httpx.get(office.url + path).text
+        page = WEB.get(office.url + path).text
         assert "<script" not in page
         assert "&lt;script&gt;" in page
         assert "<img" not in page
-    assert "<script" not in httpx.get(office.url, params={"to": HOSTILE}).text
+    assert "<script" not in WEB.get(office.url, params={"to": HOSTILE}).text
 
 
 def test_html_is_shown_in_a_sandbox_without_scripts_or_network(office: PostOffice) -> None:
     office.send("anna@students.test", html=HOSTILE)
     [mail] = office.messages()
-    page = httpx.get(f"{office.url}/messages/{mail['id']}").text
+    page = WEB.get(f"{office.url}/messages/{mail['id']}").text
     frame = re.search(r"<iframe[^>]*>", page)
     assert frame is not None
     assert f'src="/messages/{mail["id"]}/html"' in frame[0]
     assert "allow-scripts" not in frame[0]
     assert "allow-same-origin" not in frame[0]
     assert "<script" not in page
-    answer = httpx.get(f"{office.url}/messages/{mail['id']}/html")
+    answer = WEB.get(f"{office.url}/messages/{mail['id']}/html")
     assert HOSTILE in answer.text
     policy = answer.headers["Content-Security-Policy"]
     # Opened on its own, outside the frame, the policy alone must hold it.
@@ -69,7 +68,7 @@ def test_html_is_shown_in_a_sandbox_without_scripts_or_network(office: PostOffic
 def test_links_in_plain_text_can_be_followed(office: PostOffice) -> None:
     office.send("anna@students.test", text="Verify: https://campus.test/v?a=1&b=2 please")
     [mail] = office.messages()
-    page = httpx.get(f"{office.url}/messages/{mail['id']}").text
+    page = WEB.get(f"{office.url}/messages/{mail['id']}").text
     assert '<a href="https://campus.test/v?a=1&amp;b=2"' in page
 
 
@@ -89,18 +88,18 @@ def test_attachments_are_listed_and_downloaded_never_shown(office: PostOffice) -
     [part] = opened["attachments"]
     assert (part["filename"], part["content_type"], part["size_bytes"]) == ('Zeugnis "Ä".html', "text/html", 20)
     assert opened["html"] is None
-    answer = httpx.get(office.url + part["url"])
+    answer = WEB.get(office.url + part["url"])
     assert answer.content == b"<script>1</script>\x00\xff"
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Zeugnis%20%22%C3%84%22.html"
-    assert httpx.get(office.url + part["url"][:-1] + "2").status_code == 404
+    assert WEB.get(office.url + part["url"][:-1] + "2").status_code == 404
 
 
 def test_the_raw_mail_is_what_came_over_the_wire(office: PostOffice) -> None:
     office.send("anna@students.test", subject="Raw", text="body")
     [mail] = office.messages()
-    answer = httpx.get(f"{office.url}/messages/{mail['id']}/raw")
+    answer = WEB.get(f"{office.url}/messages/{mail['id']}/raw")
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.content.endswith(b"\r\n\r\nbody\r\n")
     assert b"Subject: Raw\r\n" in answer.content
@@ -113,10 +112,10 @@ def test_the_api_finds_by_whole_address_and_in_pages(office: PostOffice) -> None
     office.send("joanna@students.test", "another person")
     assert [mail["subject"] for mail in office.messages("ANNA@students.test")] == ["2", "1", "0"]
     assert office.messages("anna") == []
-    first = httpx.get(f"{office.url}/api/messages", params={"limit": 1}).json()["messages"]
+    first = WEB.get(f"{office.url}/api/messages", params={"limit": 1}).json()["messages"]
     assert [mail["subject"] for mail in first] == ["another person"]
     for limit in ("0", "1001", "x", "-1"):
-        assert httpx.get(f"{office.url}/api/messages", params={"limit": limit}).status_code == 400
+        assert WEB.get(f"{office.url}/api/messages", params={"limit": limit}).status_code == 400
 
 
 def test_the_api_opens_a_mail_with_headers_text_and_html(office: PostOffice) -> None:
@@ -129,18 +128,18 @@ def test_the_api_opens_a_mail_with_headers_text_and_html(office: PostOffice) -> 
 
 
 def test_what_is_not_there_is_not_found(office: PostOffice) -> None:
-    assert httpx.get(f"{office.url}/api/messages/nothing").json() == {"error": "There is no such mail."}
-    page = httpx.get(f"{office.url}/messages/nothing")
+    assert WEB.get(f"{office.url}/api/messages/nothing").json() == {"error": "There is no such mail."}
+    page = WEB.get(f"{office.url}/messages/nothing")
     assert (page.status_code, "There is no such mail." in page.text) == (404, True)
     office.send("anna@students.test")
     [mail] = office.messages()
-    assert httpx.get(f"{office.url}/messages/{mail['id']}/html").status_code == 404
-    assert httpx.post(f"{office.url}/api/messages").status_code == 405
+    assert WEB.get(f"{office.url}/messages/{mail['id']}/html").status_code == 404
+    assert WEB.post(f"{office.url}/api/messages").status_code == 405
 
 
 def test_deleting_empties_the_inbox(office: PostOffice) -> None:
     office.send("anna@students.test")
-    assert httpx.delete(f"{office.url}/api/messages").status_code == 204
+    assert WEB.delete(f"{office.url}/api/messages").status_code == 204
     assert office.messages() == []
     assert office.messages("anna@students.test") == []
 
@@ -163,4 +162,4 @@ def test_badly_made_mail_can_still_be_opened(office: PostOffice, raw: bytes) -> 
     [mail] = office.messages()
     assert office.message(mail["id"])["id"] == mail["id"]
     for path in ("/", f"/messages/{mail['id']}", f"/messages/{mail['id']}/raw"):
-        assert httpx.get(office.url + path).status_code == 200
+        assert WEB.get(office.url + path).status_code == 200

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.deploy.standins.storage.server import BUCKET, Server
+from tests.deploy.standins.storage.server import BUCKET, NO_TLS, WEB, Server
 
 GRANULE = 256 * 1024
 UPLOAD = f"/upload/storage/v1/b/{BUCKET}/o"
@@ -32,7 +32,7 @@ def test_a_stop_is_clean_and_a_restart_keeps_objects_key_and_tokens(own_server: 
         assert own_server.stop() == 0
         own_server.start()
         assert http.get(f"/storage/v1/b/{BUCKET}/o/kept").json()["metadata"] == {"k": "v"}
-    assert httpx.get(url).content == b"kept bytes"
+    assert WEB.get(url).content == b"kept bytes"
     assert own_server.account_path.read_text() == account
 
 
@@ -89,13 +89,13 @@ def test_a_resumable_upload_goes_on_after_a_kill(own_server: Server) -> None:
     with own_server.http() as http:
         url = http.post(f"{UPLOAD}?uploadType=resumable", json={"name": "long"}).headers["Location"]
     first = {"Content-Range": f"bytes 0-{2 * GRANULE - 1}/{len(data)}"}
-    assert httpx.put(url, content=data[: 2 * GRANULE], headers=first).status_code == 308
+    assert WEB.put(url, content=data[: 2 * GRANULE], headers=first).status_code == 308
     own_server.kill()
     own_server.start()
-    asked = httpx.put(url, headers={"Content-Range": f"bytes */{len(data)}"})
+    asked = WEB.put(url, headers={"Content-Range": f"bytes */{len(data)}"})
     assert (asked.status_code, asked.headers["Range"]) == (308, f"bytes=0-{2 * GRANULE - 1}")
     rest = {"Content-Range": f"bytes {2 * GRANULE}-{len(data) - 1}/{len(data)}"}
-    assert httpx.put(url, content=data[2 * GRANULE :], headers=rest).status_code == 200
+    assert WEB.put(url, content=data[2 * GRANULE :], headers=rest).status_code == 200
     assert own_server.bucket().blob("long").download_as_bytes() == data
 
 
@@ -108,7 +108,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(own_server: Server) -> None:
         raise ConnectionError
 
     parameters = {"uploadType": "media", "name": "half"}
-    with pytest.raises(ConnectionError), httpx.Client(base_url=own_server.url) as http:
+    with pytest.raises(ConnectionError), httpx.Client(verify=NO_TLS, base_url=own_server.url) as http:
         http.post(UPLOAD, params=parameters, content=broken(), headers={"Authorization": token})
     own_server.bucket().blob("whole").upload_from_string(b"whole")
     assert not own_server.bucket().blob("half").exists()

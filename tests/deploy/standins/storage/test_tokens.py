@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.deploy.standins.storage.server import BUCKET, Server
+from tests.deploy.standins.storage.server import BUCKET, WEB, Server
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
@@ -25,7 +25,7 @@ def _claims(server: Server, **changes: object) -> dict[str, object]:
 def _exchange(server: Server, claims: dict[str, object], key: str | rsa.RSAPrivateKey | None = None) -> httpx.Response:
     own_key = json.loads(server.account_path.read_text())["private_key"]
     assertion = jwt.encode(claims, key or own_key, algorithm="RS256")
-    return httpx.post(f"{server.url}/token", data={"grant_type": GRANT, "assertion": assertion})
+    return WEB.post(f"{server.url}/token", data={"grant_type": GRANT, "assertion": assertion})
 
 
 def test_the_accounts_own_assertion_buys_a_token_that_works(server: Server) -> None:
@@ -34,7 +34,7 @@ def test_the_accounts_own_assertion_buys_a_token_that_works(server: Server) -> N
     body = answer.json()
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3599)
     headers = {"Authorization": f"Bearer {body['access_token']}"}
-    assert httpx.get(server.url + LIST, headers=headers).status_code == 200
+    assert WEB.get(server.url + LIST, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_an_assertion_by_another_key_is_refused(server: Server) -> None:
 
 def test_an_unsigned_assertion_and_another_grant_are_refused(server: Server) -> None:
     unsigned = jwt.encode(_claims(server), "", algorithm="none")
-    answer = httpx.post(f"{server.url}/token", data={"grant_type": GRANT, "assertion": unsigned})
+    answer = WEB.post(f"{server.url}/token", data={"grant_type": GRANT, "assertion": unsigned})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
-    answer = httpx.post(f"{server.url}/token", data={"grant_type": "password"})
+    answer = WEB.post(f"{server.url}/token", data={"grant_type": "password"})
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
 
@@ -90,7 +90,7 @@ def test_every_json_endpoint_wants_a_token(server: Server) -> None:
     for authorization in (None, "Bearer forged", "Basic abc"):
         headers = {"Authorization": authorization} if authorization else {}
         for method, path in calls:
-            answer = httpx.request(method, server.url + path, headers=headers)
+            answer = WEB.request(method, server.url + path, headers=headers)
             assert answer.status_code == 401, (method, path, authorization)
             assert answer.json()["error"]["code"] == 401
 

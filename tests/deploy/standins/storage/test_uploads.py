@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.deploy.standins.storage.server import BUCKET, Server
+from tests.deploy.standins.storage.server import BUCKET, WEB, Server
 
 GRANULE = 256 * 1024
 DATA = bytes(range(256)) * 3000
@@ -27,11 +27,11 @@ def _begin(http: httpx.Client, name: str, **metadata: str) -> str:
 
 def _send(url: str, first: int, last: int, total: int | str, data: bytes | None = None) -> httpx.Response:
     body = DATA[first : last + 1] if data is None else data
-    return httpx.put(url, content=body, headers={"Content-Range": f"bytes {first}-{last}/{total}"})
+    return WEB.put(url, content=body, headers={"Content-Range": f"bytes {first}-{last}/{total}"})
 
 
 def _ask(url: str, total: int | str = "*") -> httpx.Response:
-    return httpx.put(url, headers={"Content-Range": f"bytes */{total}"})
+    return WEB.put(url, headers={"Content-Range": f"bytes */{total}"})
 
 
 def test_a_session_says_how_far_it_got_and_takes_the_rest(http: httpx.Client, bucket: Any) -> None:
@@ -62,7 +62,7 @@ def test_a_gap_a_ragged_chunk_and_a_lying_length_are_refused(http: httpx.Client,
     assert _send(url, GRANULE, 2 * GRANULE - 1, "*").status_code == 503
     assert _send(url, 0, 99, "*").status_code == 400
     assert _send(url, 0, GRANULE - 1, "*", b"too short").status_code == 400
-    assert httpx.put(url, content=b"x", headers={"Content-Range": "bytes nonsense"}).status_code == 400
+    assert WEB.put(url, content=b"x", headers={"Content-Range": "bytes nonsense"}).status_code == 400
     assert "Range" not in _ask(url).headers
     assert not bucket.blob("refused").exists()
 
@@ -84,7 +84,7 @@ def test_a_condition_holds_from_start_to_end_of_a_session(http: httpx.Client, bu
 
 def test_a_cancelled_or_unknown_session_is_gone(http: httpx.Client) -> None:
     url = _begin(http, "cancelled")
-    assert httpx.delete(url).status_code == 499
+    assert WEB.delete(url).status_code == 499
     assert _ask(url).status_code == 404
     assert _ask(f"{url}x").status_code == 404
 
