@@ -21,6 +21,7 @@ from services.kernel.ids import new_id
 
 DEFAULT_DEADLINE_SECONDS = 10.0
 LEAST_DEADLINE_SECONDS = 0.005
+NO_DEADLINE_SECONDS = 1e9  # grpc says "none" as the end of time
 SLOW_SECONDS = 1.0
 
 log = telemetry.logger("campus.rpc")
@@ -116,7 +117,7 @@ def with_errors(call: Call, proceed: Proceed) -> Any:
 def with_deadline(call: Call, proceed: Proceed) -> Any:
     """Gives a call without a deadline one, and refuses at once when too little time is left."""
     left = call.context.time_remaining()
-    if left is None:
+    if left is None or left > NO_DEADLINE_SECONDS:
         left = DEFAULT_DEADLINE_SECONDS
     elif left < LEAST_DEADLINE_SECONDS:
         raise DeadlineTooShort
