@@ -1,6 +1,5 @@
 """A real PostgreSQL server from its Python package, with one database and three roles per service."""
 
-import hashlib
 import json
 import os
 import pwd
@@ -12,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local import binaries, ports
+from deploy.local import placement, ports
 from deploy.local.child import Child, identity, spawn
 from deploy.local.trouble import MeshTrouble
 
@@ -47,7 +46,7 @@ class Postgres:
         self._child: Child | None = None
         # PostgreSQL refuses to run as root.
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
-        self._place = self.data_dir if self._user is None or _passable(self.data_dir) else _elsewhere(self.data_dir)
+        self._place = placement.for_data(self.data_dir, self._user)
         self._passwords: dict[str, str] = {}
         self._known: list[str] = []
 
@@ -135,10 +134,8 @@ class Postgres:
 
     def _prepare(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        self._place.mkdir(parents=True, exist_ok=True)
-        if self._place.stat().st_uid != os.geteuid():
-            raise MeshTrouble(f"{self._place} belongs to somebody else: remove it, or move Campus to an open folder")
-        self._install = self._reachable_install()
+        placement.claim(self._place)
+        self._install = placement.for_programs(self._place, self._user)
         for folder in (self.cluster, self.socket_dir):
             if folder is not None:
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -209,21 +206,6 @@ class Postgres:
             entry = pwd.getpwnam(self._user)
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
-    def _reachable_install(self) -> Path:
-        """Return the executables, copied beside the data if their own folder is closed to the user they run as."""
-        install = binaries.postgres_install()
-        if self._user is None or _passable(install / "bin"):
-            return install
-        site = self._place / "site"
-        copy = site / install.parent.name / install.name
-        if not (copy / "bin" / "postgres").exists():
-            shutil.rmtree(site, ignore_errors=True)
-            shutil.copytree(install, copy, ignore=shutil.ignore_patterns("include"), symlinks=True)
-            libraries = install.parent.parent / f"{install.parent.name}.libs"
-            if libraries.exists():
-                shutil.copytree(libraries, site / libraries.name)
-        return copy
-
     def _remember(self) -> None:
         path = self.data_dir / "passwords.json"
         fresh = path.with_suffix(".new")
@@ -241,13 +223,3 @@ class Postgres:
 
 def _environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
-def _passable(path: Path) -> bool:
-    """Tell whether every existing folder on the way can be entered by anybody."""
-    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
-
-
-def _elsewhere(data_dir: Path) -> Path:
-    """Return a folder any user may enter, named after the data directory that cannot hold the cluster."""
-    return Path("/var/tmp") / f"campus-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"  # noqa: S108 - its owner is checked
