@@ -33,7 +33,7 @@ class ServiceSettings(BaseSettings):
     public_url: str = Field(default="http://localhost:8080", description="base of the gateway's public URLs")
     token_issuer: str = Field(default="https://campus", description="`iss` of access tokens")
     token_audience: str = Field(default="campus", description="`aud` of access tokens")
-    threads: int = Field(default=8, ge=2, le=256, description="threads that run RPCs")
+    threads: int = Field(default=4, ge=2, le=256, description="threads that run RPCs")
     max_concurrent_rpcs: int = Field(default=200, ge=10, description="calls taken at once; more are refused")
     pin_cores: bool = Field(default=False, description="pin each worker to a core of its own")
     drain_seconds: float = Field(default=2.0, ge=0, description="time between not ready and refusing new calls")
