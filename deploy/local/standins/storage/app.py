@@ -16,17 +16,25 @@ from deploy.local.standins.storage.xml_api import XmlApi
 # First path segments of the JSON interface; everything else is a bucket of the XML interface.
 _JSON_ROOTS = {"batch", "download", "storage", "token", "upload"}
 
+_METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"]
+
 
 def build(store: Store, tokens: Tokens, account: Account) -> Starlette:
     routes = [
         Route("/token", tokens.endpoint, methods=["POST"]),
         *JsonApi(store, tokens).routes(),
+        *(Route(f"/{root}/{{rest:path}}", _not_served, methods=_METHODS) for root in sorted(_JSON_ROOTS)),
         *XmlApi(store, tokens, account).routes(),
     ]
     handlers = {StorageError: _refuse, HTTPException: _refuse_unrouted, NotModified: _not_modified}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return app
+
+
+async def _not_served(request: Request) -> Response:
+    """Nothing the client library asks for may look like a bucket's name, or fail without saying whose limit it met."""
+    raise StorageError(501, f"The local storage stand-in does not serve {request.method} {request.url.path}.")
 
 
 async def _refuse(request: Request, fault: Exception) -> Response:

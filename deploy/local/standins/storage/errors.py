@@ -1,7 +1,7 @@
 """Refusals as Cloud Storage words them: one exception, rendered as JSON or as XML depending on the interface."""
 
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape as escape_markup
 
 from starlette.responses import JSONResponse, Response
 
@@ -52,12 +52,17 @@ class StorageError(Exception):
         return JSONResponse({"error": error}, status_code=self.status, headers=self.headers)
 
     def as_xml(self) -> Response:
-        extra = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in self.details.items())
+        extra = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in self.details.items())
         body = (
             "<?xml version='1.0' encoding='UTF-8'?>"
-            f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message>{extra}</Error>"
+            f"<Error><Code>{self.code}</Code><Message>{_xml_text(self.message)}</Message>{extra}</Error>"
         )
         return Response(body, self.status, headers=self.headers, media_type="application/xml")
+
+
+def _xml_text(value: str) -> str:
+    """Names may hold characters that XML can't even escape."""
+    return escape_markup("".join(mark if mark >= " " or mark == "\n" else "\ufffd" for mark in value))
 
 
 class NotModified(Exception):

@@ -15,7 +15,7 @@ from deploy.local.standins.storage.downloads import bytes_hex, object_response
 from deploy.local.standins.storage.errors import StorageError, invalid
 from deploy.local.standins.storage.intake import receive
 from deploy.local.standins.storage.preconditions import Preconditions
-from deploy.local.standins.storage.resources import Fields
+from deploy.local.standins.storage.resources import Fields, check_object_name
 from deploy.local.standins.storage.signatures import SignedRequest, is_signed, verify
 from deploy.local.standins.storage.store import Store
 from deploy.local.standins.storage.tokens import Tokens
@@ -104,7 +104,10 @@ class XmlApi:
 def _address(request: Request) -> tuple[str, str]:
     """From the raw path, so that what was signed is what is served, whatever the router made of it."""
     bucket, _, name = request.scope["raw_path"].decode("latin-1").lstrip("/").partition("/")
-    return unquote(bucket), unquote(name, errors="strict")
+    try:
+        return unquote(bucket), check_object_name(unquote(name, errors="strict"))
+    except UnicodeDecodeError:
+        raise invalid("Invalid argument: the object name is not valid UTF-8") from None
 
 
 def _override(request: Request, name: str) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import os
+import threading
 from typing import Any
 
 import google_crc32c
@@ -166,3 +167,29 @@ def test_settings_that_would_have_no_effect_are_refused(server: Server, bucket: 
     with server.http() as http:
         answer = http.patch(f"/storage/v1/b/{BUCKET}", json={"website": {"mainPageSuffix": "index.html"}})
     assert answer.status_code == 501
+
+
+def test_what_the_stand_in_lacks_is_said_plainly(server: Server, bucket: Any) -> None:
+    bucket.blob("whole").upload_from_string(b"x")
+    with pytest.raises(exceptions.MethodNotImplemented, match="does not serve POST"):
+        bucket.blob("composed").compose([bucket.blob("whole")])
+    with server.http() as http:
+        for path in ("/batch/storage/v1", "/storage/v1/b/x/notificationConfigs", "/upload/nothing"):
+            answer = http.post(path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (501, 501)
+
+
+def test_of_many_simultaneous_creators_one_wins(server: Server, bucket: Any) -> None:
+    answers: list[int] = []
+
+    def create(number: int) -> None:
+        parameters = {"uploadType": "media", "name": "contested", "ifGenerationMatch": "0"}
+        with server.http() as http:
+            answers.append(http.post(f"/upload/storage/v1/b/{BUCKET}/o", params=parameters, content=b"x").status_code)
+
+    creators = [threading.Thread(target=create, args=[number]) for number in range(12)]
+    for creator in creators:
+        creator.start()
+    for creator in creators:
+        creator.join()
+    assert sorted(answers) == [200] + [412] * 11

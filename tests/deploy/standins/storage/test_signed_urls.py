@@ -1,5 +1,6 @@
 """V4 signed URLs over real sockets, signed by the real client library: what they open, and what they do not."""
 
+import http.client
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -176,3 +177,27 @@ def test_a_replaced_object_is_read_to_its_end(bucket: Any) -> None:
         received += sum(map(len, chunks))
     assert received == len(old)
     assert WEB.get(_sign(bucket.blob("replaced"))).content == b"new"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%2e%2e/%2e%2e/etc/passwd",
+        "..%2f..%2findex.sqlite3",
+        "%252e%252e%252fx",
+        "%2fetc%2fpasswd",
+        "x%00",
+        "%ff",
+        "\\..\\x",
+    ],
+)
+def test_paths_that_try_to_leave_the_bucket_find_nothing(server: Server, path: str) -> None:
+    for authorized in (False, True):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        with server.http() as client:
+            headers = {"Authorization": client.headers["Authorization"]} if authorized else {}
+        connection.request("GET", f"/{BUCKET}/{path}", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status in ((400, 404) if authorized else (400, 403))
+        ElementTree.fromstring(answer.read())  # noqa: S314 - our own answer
+        connection.close()
