@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from nats.js.errors import BadRequestError, NoStreamResponseError
 
-from services.chassis.consumer import Consumer, DeadLetterUnknown, Envelope, Subscription, stream_of
+from services.chassis.consumer import Consumer, Envelope, Subscription, stream_of
 from services.chassis.db import Database
 from services.chassis.outbox import Outgoing
 from services.chassis.pull import TROUBLE, Patience, Pull, follow
@@ -67,8 +66,13 @@ class Bus:
     def subscribe(self, subscriptions: Sequence[Subscription], database: Database) -> None:
         """Handles these events from now on, in whichever process of this service has the turn."""
         consumer = Consumer(self._service, database.writer, subscriptions)
-        self._turn = Turn(database.writer, "campus events")
-        self._do(self._subscribe(consumer, self._turn)).result()
+        self._turn = turn = Turn(database.writer, "campus events")
+
+        async def begin() -> None:
+            for stream in sorted({s.stream for s in subscriptions}):
+                self._pulls.append(Pull(self._js, stream, consumer, turn, self._threads, self._patience))
+
+        self._spawn(self._when_connected(begin))
 
     def stop_consuming(self) -> None:
         """Finishes the events at hand and takes no more."""
@@ -92,9 +96,12 @@ class Bus:
         trouble with NATS an event may come again. For what every process has to know."""
         subject = message_type.DESCRIPTOR.full_name
 
-        async def take(message: Msg) -> None:
+        def tell(message: Msg) -> None:
             envelope = Envelope.of(message.subject, message.headers or {}, message.data)
-            await self._in_thread(callback, message_type.FromString(message.data), envelope)
+            callback(message_type.FromString(message.data), envelope)
+
+        async def take(message: Msg) -> None:
+            await self._in_thread(tell, message)
 
         self._spawn(self._when_connected(lambda: follow(self._js, stream_of(subject), subject, since, take)))
 
@@ -102,23 +109,7 @@ class Bus:
         self, database: Database, subscriptions: Sequence[Subscription]
     ) -> Callable[[list[str]], None]:
         """The sub-command `dead-letters [list | replay ID...]`."""
-        consumer = Consumer(self._service, database.writer, subscriptions)
-
-        def task(arguments: list[str]) -> None:
-            match arguments or ["list"]:
-                case ["list"]:
-                    for letter in consumer.dead():
-                        sys.stdout.write(" ".join(f"{key}={value}" for key, value in letter.items()) + "\n")
-                case ["replay", *ids] if ids:
-                    for letter_id in ids:
-                        try:
-                            consumer.replay(letter_id)
-                        except DeadLetterUnknown:
-                            raise SystemExit(f"no dead letter {letter_id} waits") from None
-                case _:
-                    raise SystemExit("usage: dead-letters [list | replay ID...]")
-
-        return task
+        return Consumer(self._service, database.writer, subscriptions).dead_letters_task
 
     def stop(self) -> None:
         self._do(self._close()).result()
@@ -128,15 +119,20 @@ class Bus:
         self._threads.shutdown()
 
     async def _connect(self) -> None:
-        await self._client.connect(
-            self._url,
-            name=f"campus-{self._service}",
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,  # type: ignore[arg-type]
-            ping_interval=10,
-            error_cb=_report,
-            reconnected_cb=self._ensure_stream,
-        )
+        while not self._client.is_connected:
+            try:
+                await self._client.connect(
+                    self._url,
+                    name=f"campus-{self._service}",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.5,  # type: ignore[arg-type]
+                    ping_interval=10,
+                    error_cb=_report,
+                    reconnected_cb=self._ensure_stream,
+                )
+            except TROUBLE as error:
+                log.warning("no connection to NATS", exc_info=error)
+                await asyncio.sleep(1)
         await self._ensure_stream()
         self._ready().set()
 
@@ -187,13 +183,6 @@ class Bus:
                 break
             stored.append(event.id)
         return stored
-
-    async def _subscribe(self, consumer: Consumer, turn: Turn) -> None:
-        async def begin() -> None:
-            for stream in sorted({s.stream for s in consumer.subscriptions.values()}):
-                self._pulls.append(Pull(self._js, stream, consumer, turn, self._threads, self._patience))
-
-        self._keep(self._when_connected(begin))
 
     async def _stop_consuming(self) -> None:
         await asyncio.gather(*(pull.stop() for pull in self._pulls))

@@ -1,6 +1,7 @@
 """Handles neighbours' events, each once: its handler, its mark in the inbox, and the dead letters it may end among."""
 
 import hashlib
+import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,10 +78,6 @@ def stream_of(subject: str) -> str:
     return f"CAMPUS_{subject.split('.')[1].upper()}"
 
 
-class DeadLetterUnknown(Exception):
-    """There is no such dead letter, or it was replayed before."""
-
-
 class Consumer:
     """All that a service does about other services' events."""
 
@@ -140,7 +137,19 @@ class Consumer:
         with self._writer.begin() as work:
             letter = work.execute(sa.select(dead_letters).where(this, dead_letters.c.replayed_at.is_(None))).first()
         if not letter:
-            raise DeadLetterUnknown(dead_letter_id)
+            raise SystemExit(f"no dead letter {dead_letter_id} waits")
         self.handle(letter.subject, letter.headers, letter.payload)
         with self._writer.begin() as work:
             work.execute(sa.update(dead_letters).where(this).values(replayed_at=sa.func.now()))
+
+    def dead_letters_task(self, arguments: list[str]) -> None:
+        """What an operator types: `list`, or `replay` and the ids of dead letters."""
+        match arguments or ["list"]:
+            case ["list"]:
+                for letter in self.dead():
+                    sys.stdout.write(" ".join(f"{key}={value}" for key, value in letter.items()) + "\n")
+            case ["replay", *ids] if ids:
+                for letter_id in ids:
+                    self.replay(letter_id)
+            case _:
+                raise SystemExit("usage: dead-letters [list | replay ID...]")

@@ -135,12 +135,12 @@ class Relay:
                     backlog, oldest = connection.execute(_MEASURE).fetchone() or (0, 0.0)
                     _BACKLOG.set(backlog)
                     _OLDEST.set(oldest)
-                    for statement in _CLEAN if rounds % 720 == 0 else ():
+                    for statement in _CLEAN if rounds % 360 == 0 else ():
                         connection.execute(statement)
                 rounds += 1
             except psycopg.Error as error:
                 log.warning("the outbox can't be measured", exc_info=error)
-            if self._stopping.wait(5):
+            if self._stopping.wait(10):
                 return
 
 

@@ -5,7 +5,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +25,6 @@ log = logger("campus.events")
 
 # While the server restarts, a fetch under way hears nothing until it times out: it has to be short.
 FETCH_SECONDS = 2.0
-ACK_WAIT_SECONDS = 30.0
 TROUBLE = (nats.errors.Error, TimeoutError, OSError)
 _PASSING = {Kind.UNAVAILABLE, Kind.CONFLICT, Kind.DEADLINE, Kind.EXHAUSTED}
 
@@ -33,12 +32,13 @@ _PASSING = {Kind.UNAVAILABLE, Kind.CONFLICT, Kind.DEADLINE, Kind.EXHAUSTED}
 @dataclass(frozen=True)
 class Patience:
     """How often a failing event is tried before it counts as dead. What a neighbour or a race refuses for the moment
-    says nothing about the event: it is tried for much longer."""
+    says nothing about the event: it is tried for much longer. `ack_wait` is how long the server waits for a sign."""
 
     first_pause: float = 0.2
     longest_pause: float = 30.0
     attempts: int = 8
     for_refusals: float = 86_400.0
+    ack_wait: float = 30.0
 
     def pause(self, failures: int) -> float:
         jitter = random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
@@ -61,7 +61,7 @@ async def batches(js: JetStreamContext, stream: str, consumer: str) -> AsyncGene
             with suppress(TimeoutError):
                 messages = await subscription.fetch(100, timeout=FETCH_SECONDS)
             idle = 0 if messages else idle + 1
-            if idle % 5 == 4:
+            if idle % 2:
                 # Fetching from a consumer that vanished looks like silence.
                 await js.consumer_info(stream, consumer)
             yield messages
@@ -74,13 +74,7 @@ class Pull:
     """A durable consumer of one neighbour's stream, in whichever process of the service has the turn."""
 
     def __init__(
-        self,
-        js: JetStreamContext,
-        stream: str,
-        consumer: Consumer,
-        turn: Turn,
-        threads: ThreadPoolExecutor,
-        patience: Patience,
+        self, js: JetStreamContext, stream: str, consumer: Consumer, turn: Turn, threads: Executor, patience: Patience
     ) -> None:
         self._js, self._stream, self._consumer, self._turn = js, stream, consumer, turn
         self._threads, self._patience = threads, patience
@@ -109,10 +103,10 @@ class Pull:
                     await self._place()
                     async with aclosing(batches(self._js, self._stream, self._consumer.name)) as feed:
                         await self._work_through(feed)
-            except TROUBLE as error:
-                # A neighbour that has never run has no stream yet.
-                level = log.debug if isinstance(error, NotFoundError) else log.warning
-                level("events can't be fetched", extra={"fields": {"stream": self._stream}}, exc_info=error)
+            except NotFoundError:
+                log.debug("no stream or consumer: a neighbour that has never run, or a server that forgot")
+            except Exception as error:
+                log.warning("events can't be fetched", extra={"fields": {"stream": self._stream}}, exc_info=error)
             await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
     async def _place(self) -> None:
@@ -126,7 +120,7 @@ class Pull:
             api.ConsumerConfig(
                 durable_name=self._consumer.name,
                 filter_subjects=self._subjects,
-                ack_wait=ACK_WAIT_SECONDS,
+                ack_wait=self._patience.ack_wait,
                 max_deliver=-1,
                 max_ack_pending=1000,
             ),
@@ -200,7 +194,7 @@ class Pull:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(ACK_WAIT_SECONDS / 3)
+            await asyncio.sleep(self._patience.ack_wait / 3)
             for message in list(self._in_hand.values()):
                 with suppress(*TROUBLE):
                     await message.in_progress()
@@ -229,6 +223,6 @@ async def follow(
                     for message in messages:
                         await take(message)
                         config = replace(config, opt_start_time=message.metadata.timestamp)
-        except TROUBLE as error:
+        except Exception as error:
             log.debug("a stream can't be followed", extra={"fields": {"stream": stream}}, exc_info=error)
         await asyncio.sleep(1)

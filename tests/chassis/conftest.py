@@ -1,6 +1,7 @@
 """A database with the chassis' tables and one of a service's own, emptied for every test."""
 
 from collections.abc import Iterator
+from enum import Enum
 
 import psycopg
 import pytest
@@ -11,13 +12,19 @@ from services.chassis import tables
 from services.chassis.db import Database
 from services.chassis.driver import connector
 
+
+class State(Enum):
+    DRAFT = "draft"
+    LIVE = "live"
+
+
 OWN = sa.MetaData()
 courses = sa.Table(
     "courses",
     OWN,
     sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True),
     sa.Column("slug", sa.Text, nullable=False, unique=True),
-    sa.Column("state", sa.Enum("draft", "live", name="state", native_enum=False, create_constraint=False)),
+    sa.Column("state", sa.Enum(State, native_enum=False, values_callable=lambda state: [s.value for s in state])),
     sa.Column("facts", sa.JSON),
     sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.func.now()),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="1"),

@@ -344,6 +344,47 @@ def test_the_next_process_begins_with_what_the_last_had_in_hand(
     assert effects(owner) == 6
 
 
+def consumer_info(nats: Nats) -> Any:
+    async def ask() -> Any:
+        client = await nats_client.connect(nats.url("observer"))
+        try:
+            return await client.jetstream().consumer_info("CAMPUS_IDENTITY", "learning")
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())
+
+
+def test_an_event_that_takes_long_is_not_delivered_a_second_time(nats: Nats, identity: Bus, database: Database) -> None:
+    def long(envelope: Envelope) -> None:
+        time.sleep(1.2 if envelope.aggregate_id == "a" else 0)
+
+    learning = Learning(database, trouble=long)
+    with consuming(Bus(nats.url("learning"), "learning", Patience(ack_wait=0.5)), learning):
+        register(database, "a", 1)
+        register(database, "b", 1)
+        until(lambda: len(learning.heard) == 2)
+        until(lambda: acknowledged(nats) == 2)
+        assert consumer_info(nats).delivered.consumer_seq == 2
+
+
+def test_a_consumer_that_the_server_forgot_is_made_again(
+    nats: Nats, identity: Bus, database: Database, learning: Learning, owner: Owner
+) -> None:
+    async def forget() -> None:
+        client = await nats_client.connect(nats.url("observer"))
+        await client.jetstream().delete_consumer("CAMPUS_IDENTITY", "learning")
+        await client.close()
+
+    with consuming(Bus(nats.url("learning"), "learning"), learning):
+        register(database, "a", 1)
+        until(lambda: acknowledged(nats) == 1)
+        asyncio.run(forget())
+        register(database, "a", 2)
+        until(lambda: learning.heard == [("a", 1), ("a", 2)])
+    assert effects(owner) == 2
+
+
 def test_a_new_handler_gets_the_events_from_before_it_was_written(
     nats: Nats, identity: Bus, database: Database, learning: Learning
 ) -> None:

@@ -22,7 +22,7 @@ from services.kernel.errors import DependencyUnavailable, RequestIdReused, Stale
 from services.kernel.events import AlreadyHandled, handling
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
-from tests.chassis.conftest import Urls, courses
+from tests.chassis.conftest import State, Urls, courses
 
 Owner = psycopg.Connection[tuple[Any, ...]]
 
@@ -31,14 +31,14 @@ Owner = psycopg.Connection[tuple[Any, ...]]
 class Course:
     id: str
     slug: str
-    state: str
+    state: State
     facts: dict[str, int]
     changed_at: datetime
 
 
 COURSE = sa.select(courses.c.id, courses.c.slug, courses.c.state, courses.c.facts, courses.c.changed_at)
 BY_ID = COURSE.where(courses.c.id == sa.bindparam("id"))
-LIVE = COURSE.where(courses.c.state == "live").order_by(courses.c.slug).limit(sa.bindparam("limit", 100))
+LIVE = COURSE.where(courses.c.state == State.LIVE).order_by(courses.c.slug).limit(sa.bindparam("limit", 100))
 AMONG = COURSE.where(courses.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(courses.c.slug)
 
 
@@ -50,7 +50,7 @@ def count(owner: Owner, table: str) -> int:
 
 def add(work: Work, slug: str, **values: object) -> str:
     course_id = new_id()
-    work.execute(sa.insert(courses).values(id=course_id, slug=slug, state="live", facts={"lessons": 3}, **values))
+    work.execute(sa.insert(courses).values(id=course_id, slug=slug, state=State.LIVE, facts={"lessons": 3}, **values))
     return course_id
 
 
@@ -82,7 +82,7 @@ def test_rows_arrive_flat_frozen_and_in_natural_types(database: Database) -> Non
     changed = datetime(2026, 3, 1, 12, tzinfo=UTC)
     with database.writer.begin() as work:
         course_id = add(work, "python", changed_at=changed)
-    expected = Course(course_id, "python", "live", {"lessons": 3}, changed)
+    expected = Course(course_id, "python", State.LIVE, {"lessons": 3}, changed)
     assert database.reader.one(BY_ID, Course, {"id": course_id}) == expected
     assert database.reader.one(BY_ID, Course, {"id": new_id()}) is None
     assert database.reader.all(LIVE, Course) == [expected]
