@@ -1,0 +1,1 @@
+"""Enrolments and progress, and the rules they keep."""
