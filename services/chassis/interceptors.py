@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import grpc
 import protovalidate
@@ -32,6 +32,7 @@ DURATION = Histogram(
     ["rpc"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+M = TypeVar("M", bound=Message)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -43,6 +44,11 @@ def time_left(default: float = DEFAULT_DEADLINE_SECONDS) -> float:
 
 class Malformed:
     """Stands in for a request whose bytes are not the message they should be."""
+
+
+def serialised(data: bytes, _: type[M]) -> M:
+    """Lets a servicer return a message of this type that is in wire form already; it is sent as it is."""
+    return cast("M", data)
 
 
 class Rpc:
@@ -190,7 +196,8 @@ class Chain(ServerInterceptor):
         handler = continuation(handler_call_details)
         if handler is None or path not in self._rpcs:
             return handler
-        guarded = handler._replace(request_deserializer=_guard(handler.request_deserializer))
+        parse, write = _guard(handler.request_deserializer), _pass(handler.response_serializer)
+        guarded = handler._replace(request_deserializer=parse, response_serializer=write)
         if getattr(handler.unary_stream, "experimental_non_blocking", False):
             wrapped = guarded._replace(unary_stream=self._live(path, handler.unary_stream))
         else:
@@ -221,3 +228,7 @@ def _guard(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return Malformed()
 
     return parse_or_mark
+
+
+def _pass(write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    return lambda response: response if type(response) is bytes else write(response)

@@ -25,7 +25,7 @@ from services.chassis import server, telemetry
 from services.chassis.access import principal
 from services.chassis.clients import Neighbour
 from services.chassis.errors import DeadlineTooShort
-from services.chassis.interceptors import time_left
+from services.chassis.interceptors import serialised, time_left
 from services.identity import commands, queries
 from services.kernel.errors import DependencyUnavailable, Kind, Refused, StaleVersion
 from services.kernel.ids import new_id
@@ -34,6 +34,9 @@ from tests.harness.serving import Served, refused, served
 Code = grpc.StatusCode
 AuthServiceStub = auth_service_pb2_grpc.AuthServiceStub
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+KEPT = auth_service_pb2.Session(session_id="earlier", user_id="u1")
 
 
 class Probe(auth_service_pb2_grpc.AuthServiceServicer):
@@ -50,6 +53,8 @@ class Probe(auth_service_pb2_grpc.AuthServiceServicer):
                 raise StaleVersion(field="etag", seen="3")
             case "abort":
                 context.abort(grpc.StatusCode.DATA_LOSS, "said by the handler itself")
+            case "kept":
+                return serialised(KEPT.SerializeToString() + b"\x0a\x05later", auth_service_pb2.Session)
         return auth_service_pb2.Session(session_id=telemetry.current_trace().correlation_id)
 
     def RefreshSession(self, request: auth_service_pb2.RefreshSessionRequest, context: grpc.ServicerContext) -> Any:
@@ -116,6 +121,15 @@ def test_what_a_handler_aborts_itself_is_left_as_it_is(probe: Served) -> None:
         probe.anonymous(AuthServiceStub).Login(login("abort"))
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is Code.DATA_LOSS
+
+
+def test_a_response_in_wire_form_is_sent_as_it_is(probe: Served) -> None:
+    raw = probe.channel("gateway").unary_unary(
+        "/campus.identity.v1.AuthService/Login", auth_service_pb2.LoginRequest.SerializeToString, lambda data: data
+    )
+    sent = KEPT.SerializeToString() + b"\x0a\x05later"
+    assert raw(login("kept")) == sent
+    assert probe.anonymous(AuthServiceStub).Login(login("kept")).session_id == "later"
 
 
 def test_bytes_that_are_no_message_are_the_callers_fault(probe: Served) -> None:
