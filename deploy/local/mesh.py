@@ -126,6 +126,8 @@ class Mesh:
             for tier in Tier:
                 self._stop_all([row.process for row in self._rows if row.tier is tier and row.process.running])
             self._start.join()
+            if self._watch is not None:
+                self._watch.join()
         if self._plan is not None:
             self.ready = False
             self._describe()

@@ -59,8 +59,9 @@ class Supervised:
             self._deliberate = False
 
     def terminate(self) -> None:
-        """End in order and stay down until started again."""
+        """End in order and stay down until started again; a start under way is broken off."""
         self.wanted = False
+        self.server.stop()
         with self._lock:
             self.server.stop()
 

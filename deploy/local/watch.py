@@ -18,7 +18,7 @@ class Watch:
         self._board = board
         self._on_change = on_change
         self._over = threading.Event()
-        self._reviving: set[str] = set()
+        self._reviving: dict[str, threading.Thread] = {}
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
         self.given_up: list[str] = []
 
@@ -26,17 +26,23 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; nothing is brought back any more."""
+        """Bring nothing back any more."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def join(self) -> None:
+        """Wait for what is being brought back now; whoever stops it in between makes this short."""
+        for thread in list(self._reviving.values()):
+            thread.join()
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
             for process in self._processes:
                 if process.name not in self._reviving and process.lost:
-                    self._reviving.add(process.name)
-                    threading.Thread(target=self._bring_back, args=(process,), daemon=True).start()
+                    thread = threading.Thread(target=self._bring_back, args=(process,), daemon=True)
+                    self._reviving[process.name] = thread
+                    thread.start()
 
     def _bring_back(self, process: Supervised) -> None:
         try:
@@ -58,4 +64,4 @@ class Watch:
         except MeshTrouble as trouble:
             self._board.say(str(trouble))
         finally:
-            self._reviving.discard(process.name)
+            del self._reviving[process.name]

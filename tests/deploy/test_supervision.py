@@ -102,6 +102,27 @@ def test_a_process_that_ends_before_it_is_ready_says_why_and_where_to_read_more(
     assert "\n" not in str(trouble.value)
 
 
+def test_a_start_that_gets_nowhere_can_be_broken_off(tmp_path: Path) -> None:
+    process = script(tmp_path, "import time; time.sleep(600)", lambda _: False)
+    failures: list[str] = []
+
+    def start() -> None:
+        try:
+            process.start()
+        except MeshTrouble as trouble:
+            failures.append(str(trouble))
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    assert eventually(lambda: process.running)
+    begun = time.monotonic()
+    process.terminate()
+    starting.join()
+    assert time.monotonic() - begun < 5
+    assert not process.running
+    assert len(failures) == 1
+
+
 def test_a_crashed_process_is_brought_back(service: Supervised) -> None:
     heard, changes = Heard(), threading.Event()
     service.start()
