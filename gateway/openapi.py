@@ -9,6 +9,7 @@ import yaml
 
 from gateway.contract import HTTP_BODY, Access, Audience, Binding, Contract, Idempotency, Rpc, Service, load
 from gateway.reasons import Reasons
+from gateway.rules import rules_of, string_rules
 from gateway.schemas import IN, OUT, QUERY, Schemas, is_required
 
 Node = dict[str, Any]
@@ -157,8 +158,7 @@ class Document:
         fields = {field.name: field for field in self.contract.messages[rpc.input].field}
         schema: Node = {"type": "string"}
         if KEY_FIELD in fields:
-            schema = self.schemas.field(rpc.input, fields[KEY_FIELD], QUERY)
-            schema.pop("description", None)
+            schema |= string_rules(rules_of(fields[KEY_FIELD]).string, may_be_empty=False)
         return {
             "name": "Idempotency-Key",
             "in": "header",

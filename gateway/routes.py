@@ -21,6 +21,8 @@ UNBUFFERED = {
 CORS_FILTER = "envoy.filters.http.cors"
 # Requests that no service can have begun to work on: safe to send again whatever the RPC does.
 NEVER_BEGUN = "connect-failure,refused-stream,reset-before-request"
+# A server that stops resets the calls it works on, and answers CANCELLED to those it had not taken up yet.
+PERHAPS_BEGUN = f"{NEVER_BEGUN},reset,unavailable,cancelled"
 # A service that restarts is away for a few seconds; these attempts, at most a second apart, outlast that.
 RETRIES = {"num_retries": 16, "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}}
 # Answered by identity for the whole public mesh, without a token: reflection and health.
@@ -73,7 +75,7 @@ def rpc_routes(rpc: Rpc, owner: str, settings: GatewaySettings) -> list[Config]:
 
 
 def rpc_route(rpc: Rpc, owner: str, settings: GatewaySettings, *, retried_when_begun: bool) -> Config:
-    retry_on = f"{NEVER_BEGUN},unavailable,reset" if retried_when_begun and not rpc.streaming else NEVER_BEGUN
+    retry_on = PERHAPS_BEGUN if retried_when_begun and not rpc.streaming else NEVER_BEGUN
     action: Config = {"cluster": owner, "retry_policy": {"retry_on": retry_on, **RETRIES}}
     route: Config = {"match": {"path": rpc.path}, "route": action}
     if rpc.streaming:

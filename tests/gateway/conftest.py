@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from deploy.local.pki import GATEWAY, PUBLIC, Pki
 from gateway.contract import Contract, load
@@ -33,6 +34,11 @@ class Mesh:
 @pytest.fixture(scope="session")
 def descriptors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return described(tmp_path_factory.mktemp("contract"))
+
+
+@pytest.fixture(scope="session")
+def descriptors_set(descriptors: Path) -> FileDescriptorSet:
+    return FileDescriptorSet.FromString(descriptors.read_bytes())
 
 
 @pytest.fixture(scope="session")

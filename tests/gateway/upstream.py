@@ -1,6 +1,7 @@
 """A real gRPC service behind the gateway: mutual TLS, health, and handlers that tell what reached them."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ class Probe:
         self.messages = messages
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.pokes = 0
+        self.stream_ended = threading.Event()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         unary = {
@@ -103,6 +105,9 @@ class Probe:
                 time.sleep(10)
             case name if name.startswith("code-"):
                 refuse(context, int(name.removeprefix("code-")), "THING_BROKEN")
+            case name if name.startswith("bare-"):
+                code = next(one for one in grpc.StatusCode if one.value[0] == int(name.removeprefix("bare-")))
+                context.abort(code, 'words from the inside, "details":[]}')
         left = context.time_remaining()
         return self.thing(
             context, request.thing_id, kind=request.kind, tags=[*request.tags], number=round(left) if left else -1
@@ -136,8 +141,15 @@ class Probe:
 
     def watch_things(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         self.calls.append(("WatchThings", seen(context)))
-        for change in range(request.changes):
+        self.stream_ended.clear()
+        context.add_callback(self.stream_ended.set)
+        change = 0
+        # A negative number means: until the caller goes away.
+        while context.is_active() and change != request.changes:
             yield self.thing(context, f"change-{change}")
+            change += 1
+            if request.changes < 0:
+                self.stream_ended.wait(0.1)
 
 
 def seen(context: grpc.ServicerContext) -> dict[str, str]:
