@@ -1,0 +1,1 @@
+"""billing's ports, filled by PostgreSQL, memory, Stripe and catalog."""

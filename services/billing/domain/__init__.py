@@ -1,0 +1,1 @@
+"""What billing knows and decides, without I/O."""

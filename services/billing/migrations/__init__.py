@@ -1,0 +1,1 @@
+"""billing's schema, step by step and forward only."""
