@@ -37,7 +37,7 @@ class StatementFailed(Exception):
 
 def connector(
     url: str, role: str, statement_timeout: int = STATEMENT_TIMEOUT_MS
-) -> Callable[[], psycopg.Connection[Any]]:
+) -> Callable[..., psycopg.Connection[Any]]:
     """A function that opens connections as Campus wants them."""
     return partial(psycopg.connect, url, **options(role, statement_timeout))
 
