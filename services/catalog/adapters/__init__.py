@@ -1,0 +1,1 @@
+"""catalog's ports, filled by PostgreSQL, memory and the neighbour learning."""

@@ -1,0 +1,1 @@
+"""catalog's schema, step by step and forward only."""
