@@ -66,12 +66,13 @@ def test_enrolments_are_filtered_by_course_and_state(database: Database, store: 
     with store.begin() as tx:
         first.drop()
         tx.enrollments.save(first)
-    for chosen, found in [
+    expected: list[tuple[dict[str, object], list[str]]] = [
         ({"course_id": COURSE.course_id}, [first.id]),
         ({"state": State.IN_PROGRESS}, [second.id]),
         ({"state": State.DROPPED, "course_id": COURSE.course_id}, [first.id]),
         ({"state": State.COMPLETED}, []),
-    ]:
+    ]
+    for chosen, found in expected:
         assert [row.id for row in listed(database, user_id, **chosen).rows] == found
 
 

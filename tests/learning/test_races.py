@@ -126,7 +126,7 @@ def test_heartbeats_at_once_are_each_durable_and_complete_the_course_once(
         sent = [commands.RecordHeartbeat(ada.user_id, ada.id, beat) for beat in (*beats, *beats)]
         return [commands.record_heartbeat(beat, places, heartbeats) for beat in sent]
 
-    for answers in at_once(*(lambda ada=ada: play(ada) for ada in learners)):  # type: ignore[misc]
+    for answers in at_once(*(lambda ada=ada: play(ada) for ada in learners)):
         assert answers == [False] * 10 + [True] * 10
     for ada in learners:
         assert state_of(database, ada).lessons[0].spent_ms == 10_000
