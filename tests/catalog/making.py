@@ -30,7 +30,7 @@ class Making:
     owner: Caller = field(default_factory=instructor)
 
     def course(self, title: str = "Python for beginners", request: RequestKey = ONCE, **other: Any) -> Course:
-        given = {
+        given: dict[str, Any] = {
             "caller": self.owner,
             "description": "Variables, loops and functions",
             "category": "programming",

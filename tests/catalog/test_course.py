@@ -23,6 +23,7 @@ from services.kernel.money import Money
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 EUR = Money("EUR", 4900)
+VIDEO = Video(90)
 OWNER, OTHER = Caller("u1", frozenset({"instructor"})), Caller("u2", frozenset({"instructor"}))
 ADMIN = Caller("u3", frozenset({"admin"}))
 
@@ -41,7 +42,7 @@ def draft(title: str = "Python") -> Course:
     )
 
 
-def add_lesson(course: Course, lesson_id: str = "l1", module_id: str = "m1", content: Video | Article = Video(90)) -> None:
+def add_lesson(course: Course, lesson_id: str = "l1", module_id: str = "m1", content: Video | Article = VIDEO) -> None:
     course.add_lesson(lesson_id, module_id, title="Lesson", free_preview=False, content=content, now=NOW)
 
 
@@ -131,9 +132,7 @@ def test_an_update_is_announced_once_the_course_was_published() -> None:
     course = published()
     assert course.update({"title": " Python 3 ", "price": EUR}, "", LATER)
     assert (course.title, course.updated_at) == ("Python 3", LATER)
-    assert course.take_events() == [
-        CourseUpdated(course_id="c1", instructor_id="u1", title="Python 3", price=EUR)
-    ]
+    assert course.take_events() == [CourseUpdated(course_id="c1", instructor_id="u1", title="Python 3", price=EUR)]
 
 
 def test_an_old_etag_is_refused_unless_nothing_would_change() -> None:
@@ -182,4 +181,9 @@ def test_nobody_owns_what_belongs_to_nobody() -> None:
 
 
 def test_titles_are_ordered_without_regard_to_case_and_accents() -> None:
-    assert sorted(["\u00c9clair", "zebra", "Apple", "elder"], key=title_key) == ["Apple", "\u00c9clair", "elder", "zebra"]
+    assert sorted(["\u00c9clair", "zebra", "Apple", "elder"], key=title_key) == [
+        "Apple",
+        "\u00c9clair",
+        "elder",
+        "zebra",
+    ]
