@@ -57,24 +57,28 @@ def settle(tx: Tx, facts: CheckoutFacts, failure: FailedAttempt | None, now: dat
     order.show_page(facts)
     if failure and tx.payments.add_attempt(payment, failure):
         payment.fail(failure)
-    if order.session_id == facts.session_id:
-        _follow(order, payment, facts, tx, now)
+    bought, given_back = _follow(order, payment, facts, now)
     if order != before[0]:
         tx.orders.save(order)
     if payment != before[1]:
         tx.payments.save(payment)
+    if bought:
+        _grant(order, tx, now)
+    if given_back:
+        _take_back(order, tx, now)
     return True
 
 
-def _follow(order: Order, payment: Payment, facts: CheckoutFacts, tx: Tx, now: datetime) -> None:
-    if facts.paid:
-        if order.pay(facts):
-            payment.complete(paid_at=facts.paid_at or now, method=facts.method, intent_id=facts.intent_id)
-            _grant(order, tx, now)
+def _follow(order: Order, payment: Payment, facts: CheckoutFacts, now: datetime) -> tuple[bool, bool]:
+    """Whether the order was bought, and whether it was given back, just now. Either may be heard of first."""
+    if order.session_id != facts.session_id:
+        return False, False
+    bought = facts.paid and order.pay(facts)
+    if bought:
+        payment.complete(paid_at=facts.paid_at or now, method=facts.method, intent_id=facts.intent_id)
     elif facts.over and order.expire():
         payment.lapse()
-    if facts.refunded and payment.refund(now):
-        _take_back(order, tx, now)
+    return bought, facts.refunded and payment.refund(now)
 
 
 def _grant(order: Order, tx: Tx, now: datetime) -> None:
