@@ -90,8 +90,10 @@ class Served:
 
 
 @contextmanager
-def served(servicers: Sequence[object], commands: ModuleType, queries: ModuleType, pki: Pki) -> Iterator[Served]:
-    """Serves until the block ends. The peer's certificate is that of `identity`, whichever service it is."""
+def served(
+    servicers: Sequence[object], commands: ModuleType, queries: ModuleType, pki: Pki, peer: str = "identity"
+) -> Iterator[Served]:
+    """Serves until the block ends, with the certificate of `peer`."""
     registrations = [registration(servicer) for servicer in servicers]
     names = [name for name, _ in registrations]
     methods = [method for service in services_of(names) for method in service.methods]
@@ -101,7 +103,7 @@ def served(servicers: Sequence[object], commands: ModuleType, queries: ModuleTyp
     added = [(add, servicer) for (_, add), servicer in zip(registrations, servicers, strict=True)]
     health = Health({}, needed=[])
     server = build_server(added, names, tokens, health.servicer, threads=4, max_concurrent_rpcs=100)
-    files = pki.of("identity")
+    files = pki.of(peer)
     credentials = grpc.ssl_server_credentials(
         [(files.key.read_bytes(), files.cert.read_bytes())], files.ca.read_bytes(), require_client_auth=True
     )
