@@ -26,7 +26,8 @@ class Settings(ServiceSettings):
 
 
 def build(settings: Settings) -> App:
-    database = Database(settings.database_writer_url, settings.database_reader_url)
+    size = settings.database_pool
+    database = Database(settings.database_writer_url, settings.database_reader_url, writers=size, readers=size)
     store, rows = PostgresStore(database.writer), database.reader
     bus = Bus(settings.nats_url, "catalog")
     pages = MemoryPages(settings.course_cache_seconds)
