@@ -162,7 +162,7 @@ def access_log() -> Config:
     fields = {
         "time": "%START_TIME%",
         "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
-        "path": "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        # The path that the caller wrote may name a person's things; only a path that is no RPC's is told.
         "rpc": "%REQ_WITHOUT_QUERY(:PATH)%",
         "status": "%RESPONSE_CODE%",
         "grpc_status": "%GRPC_STATUS(SNAKE_STRING)%",

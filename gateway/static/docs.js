@@ -4,7 +4,7 @@ SwaggerUIBundle({
   url: "/docs/api-spec.yaml",
   dom_id: "#reference",
   deepLinking: true,
-  docExpansion: "none",
+  docExpansion: "list",
   filter: true,
   tagsSorter: "alpha",
   tryItOutEnabled: false,

@@ -14,16 +14,16 @@ def test_each_request_is_one_line_that_finds_its_caller_and_trace(client: httpx.
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "user-agent": "secret-agent",
     }
-    client.get("/v1/things/abc?tags=hidden-word", headers=headers)
+    client.get("/v1/things/hidden-id?tags=hidden-word", headers=headers)
     wait_until(lambda: bool(entries(mesh, "logged-1")), seconds=5, what="the line is written")
     (entry,) = entries(mesh, "logged-1")
     assert entry["rpc"] == "/campus.probe.v1.ProbeService/GetThing"
-    assert (entry["method"], entry["path"]) == ("GET", "/v1/things/abc")
+    assert entry["method"] == "GET"
     assert (entry["status"], entry["grpc_status"], entry["service"]) == (200, "OK", "probe")
     assert (entry["user"], entry["trace_id"]) == ("u-log", "0af7651916cd43dd8448eb211c80319c")
     assert isinstance(entry["duration_ms"], int)
     line = str(entry)
-    assert "hidden-word" not in line
+    assert "hidden" not in line
     assert "secret-agent" not in line
     assert "127.0.0.1" not in line
     assert headers["authorization"] not in line

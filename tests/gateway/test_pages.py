@@ -8,6 +8,7 @@ import yaml
 
 from tests.gateway.calls import assert_refused
 from tests.gateway.conftest import Mesh
+from tests.gateway.workspace import REPOSITORY
 
 PAGES = ("/", "/docs", "/docs/")
 
@@ -49,6 +50,14 @@ def test_document_is_served_as_it_is(client: httpx.Client, mesh: Mesh) -> None:
     assert response.headers["content-type"].startswith("application/yaml")
     assert response.content == mesh.edge.settings.api_spec.read_bytes()
     assert yaml.safe_load(response.text)["openapi"] == "3.1.0"
+
+
+def test_landing_page_leads_to_what_exists(client: httpx.Client) -> None:
+    spec = yaml.safe_load((REPOSITORY / "docs" / "api-spec.yaml").read_text(encoding="utf-8"))
+    links = re.findall(r'<a href="([^"]+)"', client.get("/").text)
+    assert "/docs" in links
+    for link in links:
+        assert link in spec["paths"] or client.get(link).status_code == 200, link
 
 
 def test_viewer_is_one_that_knows_openapi_3_1(client: httpx.Client) -> None:
