@@ -193,3 +193,45 @@ def test_of_many_simultaneous_creators_one_wins(server: Server, bucket: Any) -> 
     for creator in creators:
         creator.join()
     assert sorted(answers) == [200] + [412] * 11
+
+
+def test_a_version_the_caller_holds_is_not_sent_again(bucket: Any) -> None:
+    blob = bucket.blob("held")
+    blob.upload_from_string(b"x")
+    with pytest.raises(exceptions.NotModified):
+        bucket.blob("held").reload(if_generation_not_match=blob.generation)
+    bucket.blob("held").reload(if_generation_not_match=blob.generation - 1)
+
+
+def test_a_patch_of_one_metadata_key_keeps_the_others(server: Server, bucket: Any) -> None:
+    blob = bucket.blob("merged")
+    blob.metadata = {"kept": "1", "dropped": "2"}
+    blob.upload_from_string(b"x")
+    with server.http() as http:
+        answer = http.patch(f"/storage/v1/b/{BUCKET}/o/merged", json={"metadata": {"dropped": None, "added": "3"}})
+    assert answer.json()["metadata"] == {"kept": "1", "added": "3"}
+
+
+def test_a_page_is_no_longer_than_asked_for(server: Server, bucket: Any) -> None:
+    for name in ("p/1", "p/2/x", "p/3"):
+        bucket.blob(name).upload_from_string(b"")
+    parameters = {"prefix": "p/", "delimiter": "/", "maxResults": "2"}
+    with server.http() as http:
+        first = http.get(f"/storage/v1/b/{BUCKET}/o", params=parameters).json()
+        rest = {**parameters, "pageToken": first["nextPageToken"]}
+        second = http.get(f"/storage/v1/b/{BUCKET}/o", params=rest).json()
+    assert ([item["name"] for item in first["items"]], first["prefixes"]) == (["p/1"], ["p/2/"])
+    assert [item["name"] for item in second["items"]] == ["p/3"]
+    assert "nextPageToken" not in second
+
+
+def test_replaced_and_deleted_objects_leave_no_bytes(server: Server, bucket: Any) -> None:
+    def files() -> set[str]:
+        return {path.name for path in (server.state_dir / "blobs").rglob("*") if path.is_file()}
+
+    before = files()
+    for content in (b"one", b"two", b"three"):
+        bucket.blob("counted").upload_from_string(content)
+    assert len(files() - before) == 1
+    bucket.blob("counted").delete()
+    assert files() == before

@@ -130,3 +130,21 @@ def test_an_equally_spelled_path_is_the_same_path(key: rsa.RSAPrivateKey) -> Non
     request = _signed(key, "/bucket/a%20b", {})
     again = SignedRequest("GET", "/bucket/%61%20b", request.raw_query, request.headers)
     verify(again, {EMAIL: key.public_key()}, START)
+
+
+@pytest.mark.parametrize("seconds", [0, -5])
+def test_a_lifetime_outside_the_limits_is_refused(key: rsa.RSAPrivateKey, seconds: int) -> None:
+    url = signer.sign(signer.credentials(key), "http://127.0.0.1:9023", "/bucket/name", START, seconds)
+    parts = urlsplit(url)
+    request = SignedRequest("GET", parts.path, parts.query, [("host", parts.netloc)])
+    assert _refusal(request, {EMAIL: key.public_key()}, START) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    ("part", "changed"), [("20260228%2Fauto", "20260227%2Fauto"), ("Expires=60", "Expires=604801")]
+)
+def test_a_wrong_day_and_too_long_a_lifetime_are_refused(key: rsa.RSAPrivateKey, part: str, changed: str) -> None:
+    request = _signed(key, "/bucket/name", {})
+    assert part in request.raw_query
+    other = SignedRequest("GET", request.raw_path, request.raw_query.replace(part, changed), request.headers)
+    assert _refusal(other, {EMAIL: key.public_key()}, START) == (400, "InvalidArgument")
