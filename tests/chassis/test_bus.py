@@ -1,6 +1,7 @@
 """Events from one service's commit to another's effect, through a real NATS and a real PostgreSQL."""
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -383,6 +384,20 @@ def test_a_consumer_that_the_server_forgot_is_made_again(
         register(database, "a", 2)
         until(lambda: learning.heard == [("a", 1), ("a", 2)])
     assert effects(owner) == 2
+
+
+def test_a_server_that_lost_its_store_gets_its_streams_and_consumers_again(
+    nats: Nats, identity: Bus, database: Database, learning: Learning, owner: Owner
+) -> None:
+    with consuming(Bus(nats.url("learning"), "learning"), learning):
+        register(database, "a", 1)
+        until(lambda: acknowledged(nats) == 1)
+        nats.kill()
+        shutil.rmtree(nats.data_dir / "jetstream")
+        nats.start()
+        register(database, "a", 2)
+        until(lambda: learning.heard == [("a", 1), ("a", 2)], 20)
+        assert waiting(owner) == 0
 
 
 def test_a_new_handler_gets_the_events_from_before_it_was_written(

@@ -103,6 +103,29 @@ def test_sixteen_writers_lose_nothing_and_keep_each_order(database: Database, ow
     assert all(ear.versions(f"aggregate-{i}") == list(range(1, 21)) for i in range(16))
 
 
+def test_a_second_relay_does_not_overtake_one_that_is_slow(database: Database, owner: Owner) -> None:
+    slow, quick, publishing, go_on = Ear(), Ear(), threading.Event(), threading.Event()
+
+    def hesitate(event: Outgoing) -> bool:
+        publishing.set()
+        go_on.wait(5)
+        return False
+
+    slow.losing = hesitate
+    with relaying(database, slow, poll=0.02):
+        with database.writer.begin() as work:
+            announce(work, "a", 1)
+        publishing.wait(5)
+        with relaying(database, quick, poll=0.02):
+            with database.writer.begin() as work:
+                announce(work, "a", 2)
+            time.sleep(0.2)
+            assert quick.heard == []
+            go_on.set()
+            until(lambda: waiting(owner) == 0)
+    assert slow.versions("a") + quick.versions("a") == [1, 2]
+
+
 def test_a_commit_wakes_the_relay_long_before_it_would_look_by_itself(database: Database) -> None:
     ear = Ear()
     with relaying(database, ear, poll=30):
