@@ -49,21 +49,22 @@ def build(settings: Settings, connections: Connections, ready: Callable[[], None
             configure(desk.call(), settings.webhook_url, settings.webhook_secret)
     protocol = Protocol(desk, Expander(ALL), connections, settings.api_key)
     hosted = Hosted(desk)
+    timers = Timers(desk, {name: run for resource in ALL.values() for name, run in resource.timers.items()})
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        timers = Timers(desk, {name: run for resource in ALL.values() for name, run in resource.timers.items()})
         deliverer = Deliverer(store, clock, desk.faults, settings.schedule)
         desk.on_work(timers.wake)
         desk.on_work(deliverer.wake)
-        workers = [asyncio.create_task(timers.run()), asyncio.create_task(deliverer.run())]
+        sending = asyncio.create_task(deliverer.run())
+        timers.wake()
         ready()
         try:
             yield
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            timers.stop()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
             store.close()
 
     async def unknown(request: Request, _: Exception) -> Response:
@@ -74,8 +75,11 @@ def build(settings: Settings, connections: Connections, ready: Callable[[], None
         for resource in ALL.values()
         for operation in resource.operations
     ]
-    return Starlette(
-        routes=[*operations, *hosted.routes(), *Control(desk, hosted).routes()],
+    app = Starlette(
+        routes=[*operations, *hosted.routes(), *Control(desk, hosted, timers).routes()],
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )
+    # Stripe knows no second spelling of a path.
+    app.router.redirect_slashes = False
+    return app

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.local.standins.stripe.checkout import AuthenticationRequired, Closed, Declined, Entry, Outcome, Paid
-from deploy.local.standins.stripe.desk import Desk
+from deploy.local.standins.stripe.desk import Desk, Timers
 from deploy.local.standins.stripe.errors import Json
 from deploy.local.standins.stripe.faults import BadFault
 from deploy.local.standins.stripe.hosted import Hosted
@@ -27,9 +27,10 @@ class Refused(Exception):
 class Control:
     """Everything under `/_control`; bodies are JSON, which a form on a foreign web page cannot send."""
 
-    def __init__(self, desk: Desk, hosted: Hosted) -> None:
+    def __init__(self, desk: Desk, hosted: Hosted, timers: Timers) -> None:
         self._desk = desk
         self._hosted = hosted
+        self._timers = timers
 
     def routes(self) -> list[Route]:
         return [
@@ -69,6 +70,8 @@ class Control:
         self._desk.clock.advance(seconds)
         with self._desk.store.transaction():
             self._desk.store.set_setting("clock_offset", repr(self._desk.clock.offset))
+        # What falls due in the time skipped has happened when this is answered.
+        self._timers.run_due()
         self._desk.worked()
         return self.read_clock(request, body)
 

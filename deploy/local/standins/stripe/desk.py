@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Mapping
 
 from deploy.local.standins.stripe.call import Call
@@ -42,20 +41,22 @@ class Timers:
     def __init__(self, desk: Desk, actions: Mapping[str, Timer]) -> None:
         self._desk = desk
         self._actions = actions
-        self._wake = asyncio.Event()
+        self._next: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
-        self._wake.set()
+        """Look as soon as the answer under way is out, and before the next call is read."""
+        asyncio.get_running_loop().call_soon(self._round)
 
-    async def run(self) -> None:
-        while True:
-            self._wake.clear()
-            if self.run_due():
-                self._desk.worked()
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._pause())
-            except TimeoutError:
-                continue
+    def stop(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    def _round(self) -> None:
+        self.stop()
+        if self.run_due():
+            self._desk.worked()
+        pause = self._pause()
+        self._next = None if pause is None else asyncio.get_running_loop().call_later(pause, self._round)
 
     def run_due(self) -> int:
         """Run everything that is due now, the earliest first, each in a transaction of its own."""
@@ -82,5 +83,4 @@ class Timers:
 
     def _pause(self) -> float | None:
         row = self._desk.store.sql.execute("SELECT min(due) AS due FROM timers").fetchone()
-        seconds = math.inf if row["due"] is None else float(row["due"]) - self._desk.clock.now()
-        return None if math.isinf(seconds) else max(0.0, seconds)
+        return None if row["due"] is None else max(0.0, float(row["due"]) - self._desk.clock.now())

@@ -22,7 +22,7 @@ class Operation:
 
     @property
     def fields(self) -> Fields:
-        return {**self.params, **EXPAND}
+        return self.params if self.method == "DELETE" else {**self.params, **EXPAND}
 
 
 Compute = Callable[[Call, Json], object]

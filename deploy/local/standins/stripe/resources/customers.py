@@ -4,7 +4,7 @@ from deploy.local.standins.stripe import ids
 from deploy.local.standins.stripe.call import Call
 from deploy.local.standins.stripe.errors import Json
 from deploy.local.standins.stripe.operations import Resource, create, delete, listing, retrieve, update
-from deploy.local.standins.stripe.params import clears, email, list_of, may, merged, metadata, object_of, text
+from deploy.local.standins.stripe.params import Fields, clears, email, list_of, may, merged, metadata, object_of, text
 from deploy.local.standins.stripe.resources import payment_methods
 
 KIND = "customer"
@@ -12,14 +12,13 @@ KIND = "customer"
 ADDRESS = object_of({name: clears(text()) for name in ("city", "country", "line1", "line2", "postal_code", "state")})
 SHIPPING = object_of({"address": may(ADDRESS), "name": may(text()), "phone": clears(text())})
 
-_FIELDS = {
+_FIELDS: Fields = {
     "address": clears(ADDRESS),
     "description": clears(text()),
     "email": clears(email()),
     "invoice_settings": may(object_of({"default_payment_method": clears(text())})),
     "metadata": clears(metadata()),
     "name": clears(text(256)),
-    "payment_method": may(text()),
     "phone": clears(text(20)),
     "preferred_locales": may(list_of(text())),
     "shipping": clears(SHIPPING),
@@ -119,7 +118,7 @@ def _retrieve(call: Call, _: Json) -> Json:
 RESOURCE = Resource(
     kind=KIND,
     operations=(
-        create("/v1/customers", _FIELDS, new_customer),
+        create("/v1/customers", {**_FIELDS, "payment_method": may(text())}, new_customer),
         listing("/v1/customers", KIND, {"email": text()}),
         retrieve("/v1/customers/{id}", KIND, _retrieve),
         update("/v1/customers/{id}", _FIELDS, _change),

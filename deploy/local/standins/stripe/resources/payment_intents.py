@@ -80,6 +80,7 @@ def new_intent(call: Call, values: Json) -> Json:
     intent: Json = {
         "id": intent_id,
         "object": KIND,
+        "allowed_payment_method_types": None,
         "amount": values["amount"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -101,6 +102,7 @@ def new_intent(call: Call, values: Json) -> Json:
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
+        "managed_payments": None,
         "metadata": {},
         "next_action": None,
         "on_behalf_of": None,
