@@ -61,6 +61,9 @@ def route_config(contract: Contract, settings: GatewaySettings, pages: list[Page
     }
     if settings.cors_origins:
         host["typed_per_filter_config"] = {CORS_FILTER: cors_policy(settings.cors_origins)}
+        # What is cached for one origin must not be shown to another.
+        vary = {"header": {"key": "vary", "value": "origin"}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
+        host["response_headers_to_add"].append(vary)
     largest = max((page.file.stat().st_size for page in pages), default=0)
     return {"name": "edge", "virtual_hosts": [host], "max_direct_response_body_size_bytes": largest + 1}
 

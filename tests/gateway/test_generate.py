@@ -1,5 +1,6 @@
 """Generation: complete, the same every time, and able to say what is out of date."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,19 @@ from gateway.generate import Workspace, differences, main
 from tests.gateway.workspace import REPOSITORY, lay_out
 
 
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("generated")
+    lay_out(root)
+    assert main(["--root", str(root)]) == 0
+    return root
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    workspace = lay_out(tmp_path)
-    assert main(["--root", str(tmp_path)]) == 0
-    return workspace
+def workspace(generated: Path, tmp_path: Path) -> Workspace:
+    """A generated workspace that the test may spoil."""
+    shutil.copytree(generated, tmp_path, dirs_exist_ok=True)
+    return Workspace(tmp_path)
 
 
 def test_everything_is_made(workspace: Workspace) -> None:

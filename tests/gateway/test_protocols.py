@@ -1,6 +1,7 @@
 """gRPC and gRPC-Web on the same port, and what no protocol reaches."""
 
 import base64
+import queue
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.gateway.calls import PROBE_SERVICE, SECRET, Answer, assert_refused, native, web
 from tests.gateway.conftest import Mesh
@@ -194,6 +196,18 @@ def check_health(channel: grpc.Channel) -> health_pb2.HealthCheckResponse:
 def test_health_needs_no_token(channel: grpc.Channel) -> None:
     answer = check_health(channel)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_reflection_needs_no_token(channel: grpc.Channel) -> None:
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    asked: queue.Queue[Any] = queue.Queue()
+    answers = stub.ServerReflectionInfo(iter(asked.get, None), timeout=5)
+    # Two questions on one open stream: each is answered before the next is asked.
+    for _ in range(2):
+        asked.put(reflection_pb2.ServerReflectionRequest(list_services=""))
+        listed = next(answers).list_services_response.service
+        assert "campus.identity.v1.KeyService" in [service.name for service in listed]
+    asked.put(None)
 
 
 def test_tls_listener_speaks_1_3_only(mesh: Mesh) -> None:

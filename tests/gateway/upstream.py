@@ -13,6 +13,7 @@ from google.api import httpbody_pb2
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from deploy.local.pki import Identity
@@ -180,6 +181,7 @@ def serve(handlers: list[grpc.GenericRpcHandler], identity: Identity, port: int 
     servicer = health.HealthServicer()
     servicer.set("", health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection([f"{KEYS}.KeyService", reflection.SERVICE_NAME], server)
     credentials = grpc.ssl_server_credentials(
         [(identity.key.read_bytes(), identity.cert.read_bytes())], identity.ca.read_bytes(), require_client_auth=True
     )
