@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,8 @@ from deploy.local.standins.stripe.resources.webhook_endpoints import configure
 from deploy.local.standins.stripe.store import Store
 from deploy.local.standins.stripe.webhooks import Deliverer, Schedule
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -37,6 +41,13 @@ class Settings:
     webhook_secret: str | None = None
     schedule: Schedule = field(default_factory=Schedule)
     fault_seed: int = 0
+
+
+def _end_with(worker: asyncio.Task[None]) -> None:
+    """A stand-in that silently sends no webhooks any more would be worse than none."""
+    if not worker.cancelled() and worker.exception() is not None:
+        log.critical("the sender of webhooks failed", exc_info=worker.exception())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def build(settings: Settings, connections: Connections, ready: Callable[[], None]) -> Starlette:
@@ -57,6 +68,7 @@ def build(settings: Settings, connections: Connections, ready: Callable[[], None
         desk.on_work(timers.wake)
         desk.on_work(deliverer.wake)
         sending = asyncio.create_task(deliverer.run())
+        sending.add_done_callback(_end_with)
         timers.wake()
         ready()
         try:

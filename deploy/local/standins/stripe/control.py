@@ -13,6 +13,8 @@ from deploy.local.standins.stripe.errors import Json
 from deploy.local.standins.stripe.faults import BadFault
 from deploy.local.standins.stripe.hosted import Hosted
 
+_TEN_YEARS = 10 * 366 * 86_400
+
 Handler = Callable[[Request, Json], Response]
 
 
@@ -48,7 +50,7 @@ class Control:
     def add_fault(self, _: Request, body: Json) -> Response:
         try:
             fault = self._desk.faults.add(body)
-        except (BadFault, TypeError) as error:
+        except BadFault as error:
             raise Refused(400, str(error)) from error
         return JSONResponse({"id": fault.id}, 201)
 
@@ -65,8 +67,8 @@ class Control:
 
     def advance_clock(self, request: Request, body: Json) -> Response:
         seconds = body.get("advance_seconds")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-            raise Refused(400, "advance_seconds must be a number, and time goes forward only")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _TEN_YEARS:
+            raise Refused(400, "advance_seconds must be a number of at most ten years, and time goes forward only")
         self._desk.clock.advance(seconds)
         with self._desk.store.transaction():
             self._desk.store.set_setting("clock_offset", repr(self._desk.clock.offset))
@@ -76,7 +78,8 @@ class Control:
         return self.read_clock(request, body)
 
     def pay(self, request: Request, body: Json) -> Response:
-        entry = Entry(str(body.get("card", "")), body.get("email"), body.get("name"))
+        sent = {name: str(body.get(name) or "").strip() for name in ("card", "email", "name")}
+        entry = Entry(sent["card"], sent["email"] or None, sent["name"] or None)
         session_id = request.path_params["id"]
         outcome = self._hosted.pay_session(session_id, entry)
         if isinstance(outcome, AuthenticationRequired) and "authenticate" in body:

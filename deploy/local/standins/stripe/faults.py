@@ -45,6 +45,22 @@ class BadFault(ValueError):
     """A rule that cannot be understood."""
 
 
+def _problem(fault: Fault) -> str | None:
+    def number(value: object, least: float, most: float) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+    if fault.times is not None and not (isinstance(fault.times, int) and number(fault.times, 1, 1e9)):
+        return "times must be a positive integer, or null for always"
+    if not number(fault.rate, 0, 1):
+        return "rate must be a probability"
+    if fault.seconds is not None and not number(fault.seconds, 0, 86_400):
+        return "seconds must be a number of at most a day"
+    if not isinstance(fault.copies, int) or not number(fault.copies, 1, 100):
+        return "copies must be an integer from 1 to 100"
+    patterns = (fault.method, fault.path, fault.event_type)
+    return None if all(isinstance(one, str) for one in patterns) else "method, path and event_type are patterns"
+
+
 class Faults:
     """The rules in force; they live as long as the process, so that a restart is free of them."""
 
@@ -61,6 +77,9 @@ class Faults:
             raise BadFault(f"kind must be one of {', '.join(CALL_KINDS | WEBHOOK_KINDS)}")
         self._last_id += 1
         fault = Fault(**rule, id=self._last_id)
+        problem = _problem(fault)
+        if problem:
+            raise BadFault(problem)
         self._rules.append(fault)
         return fault
 

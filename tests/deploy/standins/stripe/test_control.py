@@ -33,12 +33,29 @@ def test_a_rate_is_a_probability(standin: Standin, client: Any) -> None:
     assert 5 < refused < 35
 
 
-@pytest.mark.parametrize("rule", [{}, {"kind": "flood"}, {"kind": "delay", "colour": 1}, {"kind": "delay", "id": 7}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"kind": "flood"},
+        {"kind": "delay", "colour": 1},
+        {"kind": "delay", "id": 7},
+        {"kind": "delay", "times": 0},
+        {"kind": "delay", "times": "often"},
+        {"kind": "delay", "rate": 2},
+        {"kind": "delay", "seconds": -1},
+        {"kind": "webhook_duplicate", "copies": 0.5},
+        {"kind": "delay", "path": 5},
+    ],
+)
 def test_a_rule_that_is_not_understood_is_refused(standin: Standin, rule: dict[str, Any]) -> None:
     assert standin.control("POST", "/faults", rule).status_code == 400
 
 
-@pytest.mark.parametrize("body", [{}, {"advance_seconds": -1}, {"advance_seconds": "1"}, {"advance_seconds": True}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"advance_seconds": -1}, {"advance_seconds": "1"}, {"advance_seconds": True}, {"advance_seconds": 1e300}],
+)
 def test_time_goes_forward_by_a_number(standin: Standin, body: dict[str, Any]) -> None:
     assert standin.control("POST", "/clock", body).status_code == 400
 

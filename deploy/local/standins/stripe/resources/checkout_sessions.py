@@ -1,8 +1,6 @@
 """Checkout Sessions: an order that a customer pays on the hosted page."""
 
-from decimal import ROUND_HALF_UP, Decimal
-
-from deploy.local.standins.stripe import checkout, ids, money
+from deploy.local.standins.stripe import checkout, ids
 from deploy.local.standins.stripe.call import Call
 from deploy.local.standins.stripe.errors import InvalidRequest, Json
 from deploy.local.standins.stripe.lists import PAGE_FIELDS, inline_page
@@ -23,7 +21,7 @@ from deploy.local.standins.stripe.params import (
     text,
     url,
 )
-from deploy.local.standins.stripe.resources import prices, products
+from deploy.local.standins.stripe.resources import line_items
 from deploy.local.standins.stripe.resources.customers import SHIPPING
 from deploy.local.standins.stripe.resources.payment_intents import CAPTURE, USAGE
 from deploy.local.standins.stripe.resources.payment_methods import TYPE
@@ -32,25 +30,6 @@ KIND = checkout.KIND
 
 _HALF_HOUR, _DAY = 1800, 86_400
 
-_LINE_ITEM: Fields = {
-    "adjustable_quantity": may(object_of({"enabled": must(boolean())})),
-    "metadata": may(metadata()),
-    "price": may(text()),
-    "price_data": may(
-        object_of(
-            {
-                **prices.AMOUNT,
-                "product": may(text()),
-                "product_data": may(
-                    object_of(
-                        {**prices.PRODUCT_DATA, "description": may(text(40_000)), "images": may(list_of(url(), 8))}
-                    )
-                ),
-            }
-        )
-    ),
-    "quantity": may(integer(0, 999_999)),
-}
 _INTENT: Fields = {
     "capture_method": may(CAPTURE),
     "description": may(text(1000)),
@@ -72,7 +51,7 @@ _FIELDS: Fields = {
     "customer_creation": may(choice("always", "if_required")),
     "customer_email": may(email()),
     "expires_at": may(integer()),
-    "line_items": must(list_of(object_of(_LINE_ITEM))),
+    "line_items": must(list_of(object_of(line_items.FIELDS))),
     "locale": may(text(10)),
     "metadata": clears(metadata()),
     "mode": must(choice("payment", "setup", "subscription")),
@@ -93,8 +72,8 @@ def _create(call: Call, values: Json) -> Json:
         )
     customer = call.referred("customer", values["customer"], "customer") if "customer" in values else None
     expires_at = _expiry(call, values)
-    items = [_line_item(call, sent, f"line_items[{index}]") for index, sent in enumerate(values["line_items"])]
-    total = _total(items)
+    items = [line_items.new_line(call, sent, f"line_items[{index}]") for index, sent in enumerate(values["line_items"])]
+    total = line_items.total(items)
     session = _new_session(call, values, customer, expires_at, total, items[0]["currency"])
     call.add(session, {"line_items": items, "payment_intent_data": values.get("payment_intent_data", {})})
     call.later(expires_at, "checkout.session.expire", session["id"])
@@ -117,65 +96,6 @@ def _expiry(call: Call, values: Json) -> int:
             "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", param="expires_at"
         )
     return expires_at
-
-
-def _line_item(call: Call, sent: Json, param: str) -> Json:
-    if ("price" in sent) == ("price_data" in sent):
-        raise InvalidRequest(f"You must specify exactly one of `price` or `price_data` in {param}.", param=param)
-    if "quantity" not in sent:
-        raise InvalidRequest(
-            f"Quantity is required. Add `quantity` to `{param}`", code="parameter_missing", param=f"{param}[quantity]"
-        )
-    price = _price(call, sent, param)
-    amount = int((Decimal(price["unit_amount_decimal"]) * sent["quantity"]).quantize(Decimal(1), ROUND_HALF_UP))
-    return {
-        "id": ids.new_id("item"),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount,
-        "currency": price["currency"],
-        "description": call.known("product", price["product"])["name"],
-        "metadata": merged({}, sent.get("metadata")),
-        "price": price,
-        "quantity": sent["quantity"],
-    }
-
-
-def _price(call: Call, sent: Json, param: str) -> Json:
-    """The price that is named, or one made for this session only, as Stripe does with `price_data`."""
-    if "price" in sent:
-        price = call.referred("price", sent["price"], f"{param}[price]")
-        if not price["active"]:
-            raise InvalidRequest("The price specified is inactive. This field only accepts active prices.", param=param)
-    else:
-        data = sent["price_data"]
-        if ("product" in data) == ("product_data" in data):
-            raise InvalidRequest(
-                "You must specify exactly one of `product` or `product_data` when creating a price.",
-                param=f"{param}[price_data]",
-            )
-        if "product" in data:
-            product = call.referred("product", data["product"], f"{param}[price_data][product]")
-        else:
-            product = products.new_product(call, data["product_data"], active=False)
-        price = prices.new_price(call, data, product["id"], active=False, prefix=f"{param}[price_data]")
-    if price["type"] == "recurring":
-        raise InvalidRequest("You must provide at least one recurring price in `subscription` mode only.", param=param)
-    return price
-
-
-def _total(items: list[Json]) -> int:
-    if not items:
-        raise InvalidRequest("Missing required param: line_items.", code="parameter_missing", param="line_items")
-    if len({item["currency"] for item in items}) > 1:
-        raise InvalidRequest("All prices on a Checkout Session must use the same currency.", param="line_items")
-    total = sum(int(item["amount_total"]) for item in items)
-    if total > 0:
-        money.check_chargeable(total, items[0]["currency"], "line_items")
-    return total
 
 
 def _new_session(call: Call, values: Json, customer: Json | None, expires_at: int, total: int, currency: str) -> Json:
