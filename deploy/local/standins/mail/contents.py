@@ -32,7 +32,7 @@ class Contents:
 def summary(mail: Mail) -> dict[str, object]:
     """A row of the list; parses the headers only."""
     head = _parse(mail.raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
-    headers = dict(reversed([(name.lower(), _printable(value)) for name, value in _headers(head)]))
+    headers = dict(reversed([(name.lower(), value) for name, value in _headers(head)]))
     return {
         "id": mail.mail_id,
         "received_at": mail.received_at,
@@ -49,7 +49,7 @@ def open_mail(mail: Mail) -> Contents:
     message = _parse(mail.raw)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return Contents(
-        headers=[(name, _printable(value)) for name, value in _headers(message)],
+        headers=_headers(message),
         text=_text(text) if text is not None else None,
         html=_text(html) if html is not None else None,
         attachments=[_attachment(part, index) for index, part in enumerate(_attached(message, text, html), 1)],
@@ -72,7 +72,7 @@ def _headers(message: EmailMessage) -> list[tuple[str, str]]:
             value = str(default.header_fetch_parse(name, raw))
         except (ValueError, TypeError, IndexError, AttributeError):
             # The library's structured parser trips over some malformed headers; show those as they came.
-            value = str(raw)
+            value = _printable(str(raw))
         found.append((name, value))
     return found
 
@@ -86,7 +86,7 @@ def _attached(message: EmailMessage, *bodies: MIMEPart | None) -> list[EmailMess
 def _attachment(part: EmailMessage, index: int) -> Attachment:
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
-    return Attachment(_printable(part.get_filename() or f"part-{index}"), part.get_content_type(), content)
+    return Attachment(part.get_filename() or f"part-{index}", part.get_content_type(), content)
 
 
 def _text(part: MIMEPart) -> str:
