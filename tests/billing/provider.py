@@ -1,5 +1,6 @@
 """A payment provider in memory that keeps Stripe's idempotency contract, and a catalog of a few courses."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -37,23 +38,28 @@ class FakeGateway:
     made_before_failing: bool = False
     smallest_minor: int = 50
     _keys: dict[str, _Remembered] = field(default_factory=dict)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def open_checkout(self, order: Order) -> CheckoutFacts:
         self._called(f"open {order.idempotency_key}")
-        params = (order.id, order.lines, order.success_url, order.cancel_url)
-        now = self.clock()
         if order.amount.amount_minor < self.smallest_minor:
             raise AmountNotChargeable  # refused before it began, so nothing is remembered
+        with self._one_at_a_time:
+            known = self._recalled(order)
+            lost, self.lose_replies = self.lose_replies > 0, max(0, self.lose_replies - 1)
+        if known.answer is None:
+            raise KeySpent
+        if lost:
+            raise DependencyUnavailable(dependency="stripe")
+        return known.answer
+
+    def _recalled(self, order: Order) -> _Remembered:
+        params, now = (order.id, order.lines, order.success_url, order.cancel_url), self.clock()
         known = self._keys.get(order.idempotency_key)
         if known is None or now - known.at >= REMEMBERED:
             known = self._keys[order.idempotency_key] = _Remembered(params, self._carry_out(order, now), now)
         assert known.params == params, "the same key with other parameters is an error at Stripe"
-        if known.answer is None:
-            raise KeySpent
-        if self.lose_replies:
-            self.lose_replies -= 1
-            raise DependencyUnavailable(dependency="stripe")
-        return known.answer
+        return known
 
     def find_checkout(self, order: Order) -> CheckoutFacts | None:
         self._called("find")

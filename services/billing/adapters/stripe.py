@@ -26,19 +26,21 @@ _PAID = ("paid", "no_payment_required")
 _COUNTED_IN_HUNDREDTHS = ("ISK", "UGX")
 # Their clock and ours may differ by this much.
 _CLOCKS_APART = timedelta(minutes=5)
-# With two retries and the pauses between them, a call stays within the default deadline of ten seconds.
-TIMEOUT_SECONDS = 2.5
+# With the retries and the pauses between them, a call stays within the default deadline of ten seconds.
+TIMEOUT_SECONDS, RETRIES = 2.5, 2
 
 
 class StripeGateway:
     """Calls are few and slow: a bulkhead keeps them from taking the threads of everybody else."""
 
-    def __init__(self, api_key: str, api_url: str, *, at_once: int = 3, waiting: int = 1) -> None:
+    def __init__(
+        self, api_key: str, api_url: str, *, timeout: float = TIMEOUT_SECONDS, at_once: int = 3, waiting: int = 1
+    ) -> None:
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_url},
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
-            max_network_retries=2,
+            http_client=stripe.RequestsClient(timeout=timeout),
+            max_network_retries=RETRIES,
         )
         self._bulkhead = Bulkhead(at_once, waiting)
 
