@@ -11,10 +11,11 @@ from psycopg import sql
 if TYPE_CHECKING:
     from deploy.local.postgres import Postgres
 
+# The writer's rights to a table come with the table, by default privileges: to grant them again at every start would undo
+# what a migration took away (an append-only ledger).
 GRANTS = """
 ALTER SCHEMA public OWNER TO {owner};
 GRANT USAGE ON SCHEMA public TO {writer}, {reader};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {writer};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {writer};
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader};
 ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT USAGE ON SCHEMAS TO {writer}, {reader};
