@@ -24,6 +24,9 @@ from services.chassis.interceptors import serialised
 from services.kernel.clock import Clock
 from services.kernel.rows import Rows
 
+# What the gateway's transcoder adds to every call that came as REST.
+TRANSCODED = "x-envoy-original-path"
+
 
 def _caller() -> Caller:
     who = principal()
@@ -31,7 +34,10 @@ def _caller() -> Caller:
 
 
 def _say_how_long_it_holds(context: grpc.ServicerContext, caller: Caller, seconds: int) -> None:
-    """Tells HTTP caches what they may keep. Owners see more than others: what signed-in users get is theirs alone."""
+    """Tells HTTP caches what they may keep. Owners see more than others: what signed-in users get is theirs alone.
+    gRPC callers have no such caches, and to them a header of its own costs a fifth of a quick answer."""
+    if not any(name == TRANSCODED for name, _ in context.invocation_metadata()):
+        return
     said = f"public, max-age={seconds}" if seconds and not caller.user_id else "private, no-cache"
     context.send_initial_metadata((("cache-control", said), ("vary", "authorization")))
 
