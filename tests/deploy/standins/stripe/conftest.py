@@ -1,6 +1,6 @@
 """One stand-in for the tests that only talk to it, clients under the eyes of the specification, a webhook receiver."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,23 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Standin]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Standin]]:
+    """Starts stand-ins with the options given, all on one state directory; none outlives the test."""
+    started: list[Standin] = []
+
+    def run(*options: str) -> Standin:
+        started.append(Standin(tmp_path / "state", "--webhook-backoff", "0.1,0.2", *options))
+        return started[-1].start()
+
+    yield run
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture
+def own(start: Callable[..., Standin]) -> Standin:
     """A stand-in to stop, kill, start again and move through time."""
-    running = Standin(tmp_path / "state", "--webhook-backoff", "0.1,0.2").start()
-    yield running
-    running.kill()
+    return start()
 
 
 @pytest.fixture

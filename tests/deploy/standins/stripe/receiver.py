@@ -44,6 +44,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        self._listening = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -55,8 +56,11 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/webhooks/stripe"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        """Stop listening; a second time does nothing, and `url` still tells where it was."""
+        if self._listening:
+            self._listening = False
+            self._server.shutdown()
+            self._server.server_close()
 
     def wait(self, enough: Callable[[list[Arrival]], bool], seconds: float = 10) -> list[Arrival]:
         """The deliveries, as soon as they are what is waited for."""

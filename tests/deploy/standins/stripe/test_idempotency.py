@@ -70,10 +70,12 @@ def test_a_declined_payment_is_remembered(client: Any, judge: Judge) -> None:
     assert judge.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_request_that_never_began_is_not_remembered(client: Any) -> None:
+@pytest.mark.parametrize("wrong", [{"nickname": "Ada"}, {"name": "Ada", "expand": ["nickname"]}])
+def test_a_request_that_never_began_is_not_remembered(client: Any, wrong: dict[str, Any]) -> None:
+    name = f"invalid-{len(wrong)}"
     with pytest.raises(stripe.InvalidRequestError):
-        client.customers.create(params={"nickname": "Ada"}, options=key("invalid-1"))
-    assert client.customers.create(params={"name": "Ada"}, options=key("invalid-1")).name == "Ada"
+        client.customers.create(params=wrong, options=key(name))
+    assert client.customers.create(params={"name": "Ada"}, options=key(name)).name == "Ada"
 
 
 def test_a_rate_limited_call_is_not_remembered(standin: Standin, client: Any) -> None:

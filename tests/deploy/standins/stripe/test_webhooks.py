@@ -81,16 +81,14 @@ def test_a_refused_delivery_comes_again_later_and_later(client: Any, receiver: R
     assert all(pause >= 0.19 for pause in pauses[1:])
 
 
-def test_a_receiver_that_was_down_gets_what_it_missed(own: Standin, own_client: Any) -> None:
-    receiver = Receiver()
-    port = receiver.port
+def test_a_receiver_that_was_down_gets_what_it_missed(own_client: Any, receiver: Receiver) -> None:
     secret = own_client.webhook_endpoints.create(params={"url": receiver.url, "enabled_events": ["*"]}).secret
     receiver.close()
     customers = [own_client.customers.create().id for _ in range(3)]
-    receiver = Receiver(port)
-    arrivals = receiver.wait_for(3)
+    back = Receiver(receiver.port)
+    arrivals = back.wait_for(3)
     assert sorted(arrival.event(secret).data.object.id for arrival in arrivals) == sorted(customers)
-    receiver.close()
+    back.close()
 
 
 def test_an_endpoint_hears_what_it_asked_for(client: Any, receiver: Receiver) -> None:
