@@ -103,8 +103,8 @@ def tokens(contract: Contract, settings: GatewaySettings) -> Config:
                 "timeout": "2s",
             },
             "cache_duration": "300s",
-            # The first fetch finds the listener still closed; the next one comes a second later.
-            "async_fetch": {"fast_listener": True, "failed_refetch_duration": "1s"},
+            # The first fetch finds the listener still closed; the next one comes a moment later.
+            "async_fetch": {"fast_listener": True, "failed_refetch_duration": "0.25s"},
         },
         "forward": True,
         "payload_in_metadata": "payload",

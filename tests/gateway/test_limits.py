@@ -244,6 +244,31 @@ def test_a_service_with_somebody_elses_certificate_gets_no_call(
         imposter.stop(0)
 
 
+def test_without_the_keys_no_token_is_blamed(
+    mesh: Mesh, settings: GatewaySettings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = replace(
+        settings,
+        endpoints={"identity": [("127.0.0.1", free_port())], "probe": settings.endpoints["probe"]},
+        listen_port=free_port(),
+        admin_port=free_port(),
+        tls_certificate=None,
+    )
+    edge = Edge(own, tmp_path_factory.mktemp("keyless")).start()
+    try:
+        wait_until(lambda: answers(edge, "/v1/things/abc"), seconds=10, what="the gateway answers")
+        response = httpx.get(f"{edge.url}/v1/things:mine", headers=mesh.signer.bearer())
+        assert_refused(response, 503, 14, "DEPENDENCY_UNAVAILABLE")
+        request = mesh.messages["campus.probe.v1.ListMyThingsRequest"]()
+        answer = native(
+            replace(mesh, edge=edge), f"{PROBE_SERVICE}/ListMyThings", request, THING, metadata=mesh.signer.bearer()
+        )
+        assert answer.code is grpc.StatusCode.UNAVAILABLE
+        assert answer.reasons == ("DEPENDENCY_UNAVAILABLE",)
+    finally:
+        edge.stop()
+
+
 def answers(edge: Edge, path: str) -> bool:
     try:
         return httpx.get(f"{edge.url}{path}").status_code == 200

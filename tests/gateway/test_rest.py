@@ -44,7 +44,7 @@ def test_the_services_own_error_keeps_its_details(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [(2, 500), (3, 400), (5, 404), (6, 409), (7, 403), (8, 429), (9, 400), (10, 409), (11, 400), (12, 501),
+    [(2, 500), (3, 400), (4, 504), (5, 404), (6, 409), (7, 403), (8, 429), (9, 400), (10, 409), (11, 400), (12, 501),
      (13, 500), (15, 500), (16, 401)],
 )  # fmt: skip
 def test_codes_become_http_statuses(client: httpx.Client, code: int, status: int) -> None:
@@ -56,6 +56,10 @@ def test_an_error_without_details_gets_a_reason_and_a_text_of_ours(client: httpx
     assert_refused(response, 500, 13, "INTERNAL_FAULT")
     assert "inside" not in response.text
     assert int(response.headers["content-length"]) == len(response.content)
+
+
+def test_an_absent_dependency_is_said_without_its_name(client: httpx.Client) -> None:
+    assert_refused(client.post("/v1/things/away:poke", json={}), 503, 14, "DEPENDENCY_UNAVAILABLE")
 
 
 def test_unknown_path_is_not_found(client: httpx.Client) -> None:
