@@ -11,8 +11,8 @@ from psycopg import sql
 if TYPE_CHECKING:
     from deploy.local.postgres import Postgres
 
-# The writer's rights to a table come with the table, by default privileges: to grant them again at every start would undo
-# what a migration took away (an append-only ledger).
+# The writer's rights to a table come with the table, by default privileges: granting them again at every start would
+# undo what a migration took away (an append-only ledger).
 GRANTS = """
 ALTER SCHEMA public OWNER TO {owner};
 GRANT USAGE ON SCHEMA public TO {writer}, {reader};
