@@ -190,23 +190,36 @@ class _FoundRow(CourseRow):
 _words: BindParameter[str] = bindparam("words", type_=Text)
 _meant = func.websearch_to_tsquery("simple", _words).op("||")(func.websearch_to_tsquery("english", _words))
 # A whole number, so that a page token holds it exactly.
-_rank = cast(func.ts_rank_cd(COURSE.searched, _meant) * 1_000_000, BigInteger)
-_MATCHING = (
-    select(*COLUMNS, _rank.label("rank"))
-    .select_from(WITH_VERSION)
+_rank = cast(func.ts_rank_cd(COURSE.searched, _meant) * 1_000_000, BigInteger).label("rank")
+_limit = bindparam("rows", type_=Integer)
+_start = tuple_(bindparam("after_0", type_=BigInteger), bindparam("after_1", type_=COURSE.id.type))
+_best = (
+    select(COURSE.id, _rank)
     .where(_FILTERS["published"], COURSE.searched.op("@@")(_meant))
     .order_by(_rank.desc(), COURSE.id.desc())
-    .limit(bindparam("rows", type_=Integer))
+    .limit(_limit)
 )
-_MATCHING_AFTER = _MATCHING.where(
-    tuple_(_rank, COURSE.id)
-    < tuple_(bindparam("after_0", type_=BigInteger), bindparam("after_1", type_=COURSE.id.type))
-)
-_distance = COURSE.title_key.op("<->>")(bindparam("key"))
+
+
+def _matching(best: Select[Any]) -> Select[Any]:
+    """The courses of one page: what else is shown is read for these alone."""
+    page = best.subquery()
+    found = select(*COLUMNS, page.c.rank).select_from(WITH_VERSION.join(page, page.c.id == COURSE.id))
+    return found.order_by(page.c.rank.desc(), COURSE.id.desc())
+
+
+_MATCHING = _matching(_best)
+_MATCHING_AFTER = _matching(_best.where(tuple_(_rank.element, COURSE.id) < _start))
+
+_key = bindparam("key", type_=Text)
+_distance = COURSE.title_key.op("<->>")(_key).label("distance")
+# The nearest come out of the index in order, so looking at one page of them is enough.
+_nearest = select(COURSE.id, _distance).where(_FILTERS["published"]).order_by(_distance).limit(_limit).subquery()
 _SIMILAR = (
-    COURSES.where(_FILTERS["published"], func.word_similarity(bindparam("key"), COURSE.title_key) >= LEAST_SIMILARITY)
-    .order_by(_distance, COURSE.id)
-    .limit(bindparam("rows", type_=Integer))
+    select(*COLUMNS)
+    .select_from(WITH_VERSION.join(_nearest, _nearest.c.id == COURSE.id))
+    .where(func.word_similarity(_key, COURSE.title_key) >= LEAST_SIMILARITY)
+    .order_by(_nearest.c.distance, COURSE.id)
 )
 
 
