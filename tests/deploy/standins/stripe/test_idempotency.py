@@ -36,7 +36,7 @@ def test_other_parameters_or_another_endpoint_under_the_same_key_are_refused(cli
 
 
 def test_a_call_under_way_makes_the_same_key_conflict(standin: Standin, client: Any, judge: Judge) -> None:
-    standin.fault("delay", seconds=0.6, path="/v1/customers")
+    standin.fault("delay", seconds=1, path="/v1/customers")
     slow = standin.client(Judge(specification()))
     answers: list[Any] = []
     first = threading.Thread(
