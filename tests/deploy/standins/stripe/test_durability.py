@@ -75,11 +75,12 @@ def test_what_was_answered_survives_kills_and_what_was_not_is_done_at_most_once(
                 continue
             number += 1
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     for _ in range(3):
         enough = len(made) + 20
         while len(made) < enough:
+            assert worker.is_alive(), "a call failed in a way that asking again does not heal"
             time.sleep(0.005)
         own.kill()
         own.start()
