@@ -22,7 +22,8 @@ R = TypeVar("R")
 
 @lru_cache(maxsize=1)
 def _retry_policy() -> str:
-    """Retries what the contract calls repeatable, and only on UNAVAILABLE; the throttle stops a storm (gRFC A6)."""
+    """Retries what the contract calls repeatable, and only where the server did nothing; the throttle stops a storm
+    (gRFC A6)."""
     names = [
         {"service": f"{file.package}.{service.name}", "method": method.name}
         for file in contract().file
@@ -36,7 +37,8 @@ def _retry_policy() -> str:
         "initialBackoff": "0.05s",
         "maxBackoff": "1s",
         "backoffMultiplier": 3,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        # A server that is stopping cancels calls it has not begun.
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     throttle = {"maxTokens": 10, "tokenRatio": 0.1}
     return json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}], "retryThrottling": throttle})
