@@ -1,5 +1,7 @@
 """What catalog is made of."""
 
+from datetime import timedelta
+
 from campus.catalog.v1 import events_pb2
 from campus.identity.v1.key_service_pb2 import GetKeySetRequest
 from campus.identity.v1.key_service_pb2_grpc import KeyServiceStub
@@ -17,6 +19,8 @@ from services.chassis.db import Database
 from services.chassis.run import App
 from services.chassis.settings import ServiceSettings
 from services.kernel.clock import system_clock
+
+CLOCKS_DIFFER = timedelta(minutes=1)  # between us and NATS, at most
 
 
 class Settings(ServiceSettings):
@@ -42,10 +46,10 @@ def build(settings: Settings) -> App:
 
     def follow_changes() -> None:
         """Every process hears of every change, its own and those that other processes of catalog made."""
-        now = system_clock()
-        bus.replay_recent(events_pb2.CoursePublished, now, consumers.on_course_published)
-        bus.replay_recent(events_pb2.CourseUpdated, now, consumers.on_course_updated)
-        bus.replay_recent(events_pb2.CourseArchived, now, consumers.on_course_archived)
+        since = system_clock() - CLOCKS_DIFFER
+        bus.replay_recent(events_pb2.CoursePublished, since, consumers.on_course_published)
+        bus.replay_recent(events_pb2.CourseUpdated, since, consumers.on_course_updated)
+        bus.replay_recent(events_pb2.CourseArchived, since, consumers.on_course_archived)
 
     return App(
         name="catalog",

@@ -180,6 +180,10 @@ def test_nobody_owns_what_belongs_to_nobody() -> None:
     assert not Caller().owns("")
 
 
+def test_a_title_never_ends_up_empty() -> None:
+    assert draft(" \u00a0 ").title == "\u00a0"
+
+
 def test_titles_are_ordered_without_regard_to_case_and_accents() -> None:
     assert sorted(["\u00c9clair", "zebra", "Apple", "elder"], key=title_key) == [
         "Apple",

@@ -87,8 +87,8 @@ class Module:
 
 
 def normal_title(title: str) -> str:
-    """A title as it is kept: composed (NFC), without space around it."""
-    return unicodedata.normalize("NFC", title).strip()
+    """A title as it is kept: composed (NFC), without blanks around it; something always remains."""
+    return unicodedata.normalize("NFC", title).strip(" ")
 
 
 def title_key(title: str) -> str:
