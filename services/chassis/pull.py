@@ -55,15 +55,10 @@ async def batches(js: JetStreamContext, stream: str, consumer: str) -> AsyncGene
     """Messages as they come, an empty list now and then; raises when the consumer is no more."""
     subscription = await js.pull_subscribe_bind(consumer, stream)
     try:
-        idle = 0
         while True:
             messages: list[Msg] = []
             with suppress(TimeoutError):
                 messages = await subscription.fetch(100, timeout=FETCH_SECONDS)
-            idle = 0 if messages else idle + 1
-            if idle % 2:
-                # Fetching from a consumer that vanished looks like silence.
-                await js.consumer_info(stream, consumer)
             yield messages
     finally:
         with suppress(*TROUBLE):

@@ -207,6 +207,29 @@ def test_an_event_stored_twice_has_one_effect(nats: Nats, database: Database, le
     assert learning.heard == [("a", 1)]
 
 
+def test_a_full_stream_refuses_and_loses_nothing(nats: Nats, identity: Bus, database: Database, owner: Owner) -> None:
+    async def limit(messages: int) -> int:
+        client = await nats_client.connect(nats.url("observer"))
+        stream = await client.jetstream().stream_info("CAMPUS_IDENTITY")
+        stream.config.max_msgs = messages
+        await client.jetstream().update_stream(stream.config)
+        await client.close()
+        return stream.state.messages
+
+    register(database, "a", 1)
+    until(lambda: waiting(owner) == 0)
+    asyncio.run(limit(2))
+    with database.writer.begin() as work:
+        for version in (2, 3, 4):
+            work.announce(UserRegistered(user_id="a"), "a", version)
+    until(lambda: waiting(owner) == 2)
+    assert asyncio.run(limit(-1)) == 2
+    learning = Learning(database)
+    with consuming(Bus(nats.url("learning"), "learning"), learning):
+        until(lambda: learning.versions("a") == [1, 2, 3, 4])
+    assert waiting(owner) == 0
+
+
 def acknowledged(nats: Nats) -> int:
     async def floor() -> int:
         client = await nats_client.connect(nats.url("observer"))
