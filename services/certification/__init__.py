@@ -1,0 +1,1 @@
+"""certification: proof that someone completed a course, made once and verified by anyone."""

@@ -1,0 +1,1 @@
+"""learning's ports, filled by PostgreSQL, memory, and the neighbours."""

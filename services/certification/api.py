@@ -1,0 +1,1 @@
+"""The gRPC servicers: message in, command or query out, message back."""

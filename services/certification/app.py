@@ -1,0 +1,1 @@
+"""What certification is made of."""

@@ -1,0 +1,1 @@
+"""The write side: one frozen dataclass and one function per command."""

@@ -1,0 +1,1 @@
+"""Learning's events in, our commands out."""

@@ -1,0 +1,1 @@
+"""What certification is about, in plain Python."""

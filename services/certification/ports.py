@@ -1,0 +1,1 @@
+"""What certification needs from outside, in its own words."""

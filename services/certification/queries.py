@@ -1,0 +1,1 @@
+"""The read side: one frozen dataclass and one function per query."""

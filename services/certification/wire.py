@@ -1,0 +1,1 @@
+"""Between the contract's messages and certification's own types, both ways."""
