@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import grpc
@@ -30,6 +30,8 @@ class Principal:
     roles: frozenset[str] = frozenset()
     session_id: str = ""
     service: str = ""
+    # Until when the token speaks for the user, in Unix seconds: a stream must not outlive it.
+    expires: float = field(default=0.0, compare=False)
 
     @property
     def name(self) -> str:
@@ -139,7 +141,8 @@ class Tokens:
         roles = claims.get("roles")
         if not isinstance(roles, list) or not all(isinstance(part, str) for part in (*roles, claims["sid"])):
             raise TokenInvalid
-        return Principal(claims["sub"], frozenset(roles), claims["sid"]), float(claims["exp"])
+        expires = float(claims["exp"])
+        return Principal(claims["sub"], frozenset(roles), claims["sid"], expires=expires), expires
 
 
 def peer_service(context: grpc.ServicerContext) -> str:

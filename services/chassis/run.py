@@ -46,6 +46,7 @@ class App:
     fetch_keys: Callable[[], bytes]
     subscriptions: Sequence[Subscription] = ()
     starting: Sequence[Callable[[], None]] = ()
+    leaving: Sequence[Callable[[], None]] = ()  # before the calls at hand are waited for: ends those without an end
     closing: Sequence[Callable[[], None]] = ()
     tasks: Mapping[str, Callable[[list[str]], None]] = field(default_factory=dict)
 
@@ -120,6 +121,8 @@ class Process:
         self.health.drain()
         threading.Event().wait(self.app.settings.drain_seconds)
         self.app.bus.stop_consuming()
+        for leave in self.app.leaving:
+            leave()
         self.server.stop(GRACE_SECONDS).wait()
         self.relay.stop()
         for close in self.app.closing:

@@ -96,11 +96,11 @@ class LiveTopic(Generic[M]):
             for stream in tuple(self._streams.get(key, ())):
                 self._put(stream, message)
 
-    def end(self, key: str) -> None:
-        """Ends the streams of a key, for example of somebody whose session was revoked."""
+    def end(self, key: str, farewell: M | None = None) -> None:
+        """Ends the streams of a key, for example of a session that was revoked, with a last message of their own."""
         with self._changed:
             for stream in tuple(self._streams.get(key, ())):
-                self._finish(stream)
+                self._finish(stream, farewell)
 
     def __len__(self) -> int:
         return self._count
@@ -116,8 +116,8 @@ class LiveTopic(Generic[M]):
             self._ready.put(None)
         self._threads[0].join()
 
-    def _finish(self, stream: _Stream[M]) -> None:
-        self._put(stream, self._end())
+    def _finish(self, stream: _Stream[M], farewell: M | None = None) -> None:
+        self._put(stream, self._end() if farewell is None else farewell)
         self._put(stream, None)
 
     def _put(self, stream: _Stream[M], message: M | None) -> None:

@@ -175,3 +175,13 @@ def test_clients_that_do_not_read_are_cut_and_nobody_waits_for_them(options: dic
         with pytest.raises(grpc.RpcError):
             list(stream)
     room.close()
+
+
+def test_a_key_can_be_ended_with_words_of_its_own(room: Room) -> None:
+    mine, other = room.open("a"), room.open("b")
+    for stream in (mine, other):
+        next(stream)
+    room.topic.end("a", b"revoked")
+    assert list(mine) == [b"revoked"]
+    room.topic.end("b")
+    assert list(other) == [b"end"]
