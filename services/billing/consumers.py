@@ -75,3 +75,25 @@ class StripeConsumer:
             except Exception as error:
                 log.warning("not looked up", exc_info=error, extra={"fields": {"order_id": order_id}})
         return False
+
+
+class Workers:
+    """Every thread of this kind in a process, as one."""
+
+    def __init__(self, consumer: StripeConsumer, *, webhooks: int, poll_seconds: float, look_up_seconds: float) -> None:
+        names = [f"webhooks-{number}" for number in range(webhooks)]
+        self._webhooks = [Repeated(name, consumer.on_stripe_webhook, poll_seconds) for name in names]
+        self._all = [*self._webhooks, Repeated("reconciliation", consumer.on_silence, look_up_seconds)]
+
+    def start(self) -> None:
+        for worker in self._all:
+            worker.start()
+
+    def wake(self) -> None:
+        """A message was stored."""
+        for worker in self._webhooks:
+            worker.wake()
+
+    def stop(self) -> None:
+        for worker in self._all:
+            worker.stop()

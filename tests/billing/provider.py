@@ -101,18 +101,18 @@ class FakeGateway:
         return next(facts for facts in self.sessions.values() if facts.order_id == order.id)
 
     def pay(self, order: Order) -> list[ProviderEvent]:
-        facts = self._change(order, paid=True, url="", intent_id=f"pi_{order.id}", method="card", paid_at=self.clock())
+        facts = self.change(order, paid=True, url="", intent_id=f"pi_{order.id}", method="card", paid_at=self.clock())
         return [self.event("payment_intent.succeeded", facts), self.event("checkout.session.completed", facts)]
 
     def decline(self, order: Order, code: FailureCode = FailureCode.DECLINED) -> ProviderEvent:
-        facts = self._change(order, intent_id=f"pi_{order.id}")
+        facts = self.change(order, intent_id=f"pi_{order.id}")
         return self.event("payment_intent.payment_failed", facts, FailedAttempt(self.clock(), f"ch_{new_id()}", code))
 
     def run_out(self, order: Order) -> ProviderEvent:
-        return self.event("checkout.session.expired", self._change(order, over=True, url=""))
+        return self.event("checkout.session.expired", self.change(order, over=True, url=""))
 
     def refund(self, order: Order) -> ProviderEvent:
-        return self.event("charge.refunded", self._change(order, refunded=True))
+        return self.event("charge.refunded", self.change(order, refunded=True))
 
     def event(self, kind: str, facts: CheckoutFacts, failure: FailedAttempt | None = None) -> ProviderEvent:
         object_kind = kind.rpartition(".")[0]
@@ -126,7 +126,7 @@ class FakeGateway:
             failure=failure,
         )
 
-    def _change(self, order: Order, **changes: object) -> CheckoutFacts:
+    def change(self, order: Order, **changes: object) -> CheckoutFacts:
         facts = replace(self.session_of(order), **changes)  # type: ignore[arg-type]
         self.sessions[facts.session_id] = facts
         return facts

@@ -50,7 +50,7 @@ def test_a_message_that_fails_keeps_its_reason_waits_longer_each_time_and_holds_
 ) -> None:
     order, other = shop.start(shop.catalog.has()), shop.start(shop.catalog.has())
     poison, good = shop.gateway.pay(order)[1], shop.gateway.pay(other)[1]
-    shop.gateway._change(order, amount=order.lines[0].amount + order.lines[0].amount)
+    shop.gateway.change(order, amount=order.lines[0].amount + order.lines[0].amount)
     shop.receive(poison)
     shop.receive(good)
     pauses = []
@@ -81,7 +81,7 @@ def test_one_checkout_that_cannot_be_looked_up_holds_up_no_other(
     first, second = shop.start(shop.catalog.has()), shop.start(shop.catalog.has())
     for order in (first, second):
         shop.gateway.pay(order)
-    shop.gateway._change(first, amount=first.amount + first.amount)
+    shop.gateway.change(first, amount=first.amount + first.amount)
     clock.advance(timedelta(minutes=1))
     assert not consumer.on_silence()
     states = [memory.state.orders[order.id].state for order in (first, second)]

@@ -17,17 +17,12 @@ from deploy.local.pki import Pki
 from deploy.local.postgres import Postgres
 from services.kernel.ids import new_id
 from tests.billing.mesh import Mesh, mesh
-from tests.harness.databases import owner_url
+from tests.harness.databases import migrated, owner_url
 
 
 @pytest.fixture
 def running(postgres: Postgres, nats: Nats, pki: Pki, tmp_path: Path) -> Iterator[Mesh]:
-    postgres.ensure_service("billing")
-    with mesh(postgres, nats, pki, tmp_path / "stripe") as found:
-        migrated = found.process.task("migrate")
-        assert migrated.returncode == 0, migrated.stderr
-        with psycopg.connect(owner_url(postgres, "billing"), autocommit=True) as owner:
-            owner.execute("TRUNCATE orders, webhook_events, outbox, inbox, requests, ledger_accounts CASCADE")
+    with migrated(postgres, "billing"), mesh(postgres, nats, pki, tmp_path / "stripe") as found:
         found.process.start()
         yield found
 
@@ -70,6 +65,7 @@ def published(postgres: Postgres) -> list[str]:
 def test_who_pays_gets_the_course_even_when_a_process_dies_or_a_message_is_lost(
     running: Mesh, postgres: Postgres
 ) -> None:
+    assert running.process.task("migrate").returncode == 0, "which has nothing left to do"
     ada, grace, mary = new_id(), new_id(), new_id()
     course = running.courses.has(4_900)
 
@@ -100,6 +96,31 @@ def test_who_pays_gets_the_course_even_when_a_process_dies_or_a_message_is_lost(
     assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "the books are right")
     assert "balance stripe_clearing:EUR 14700" in checked.stdout
     assert running.process.end() == 0
+
+
+def test_messages_that_are_tampered_with_late_doubled_and_out_of_order_open_the_course_once(
+    running: Mesh, postgres: Postgres
+) -> None:
+    user, course = new_id(), running.courses.has(4_900)
+    page = checkout(running, user, course)
+    for fault in ("webhook_tamper", "webhook_old_timestamp"):
+        running.stripe.fault(fault, event_type="checkout.session.completed")
+    running.stripe.fault("webhook_duplicate", copies=3, times=5)
+    running.stripe.fault("webhook_reorder", seconds=0.3, times=None)
+    assert running.stripe.pay(session_of(page), "4000000000009995").status_code == 402
+    assert running.stripe.pay(session_of(page)).status_code == 200
+    assert gets_access(running, user, course)
+    assert within(10, lambda: running.stripe.control("GET", "/deliveries?state=pending").json()["deliveries"] == [])
+    running.stripe.control("DELETE", "/faults")
+    assert within(5, lambda: len(published(postgres)) >= 2)
+    assert published(postgres).count("EntitlementGranted") == published(postgres).count("PaymentSucceeded") == 1
+    with psycopg.connect(owner_url(postgres, "billing")) as owner:
+        kept = owner.execute("SELECT count(*), count(DISTINCT event_id) FROM webhook_events").fetchone()
+        failed = owner.execute("SELECT code FROM failed_attempts").fetchall()
+    assert kept
+    assert kept[0] == kept[1]
+    assert failed == [("insufficient_funds",)]
+    assert running.process.task("check-ledger").returncode == 0
 
 
 def test_books_that_are_wrong_are_said_to_be(running: Mesh, postgres: Postgres) -> None:

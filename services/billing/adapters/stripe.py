@@ -34,7 +34,7 @@ class StripeGateway:
     """Calls are few and slow: a bulkhead keeps them from taking the threads of everybody else."""
 
     def __init__(
-        self, api_key: str, api_url: str, *, timeout: float = TIMEOUT_SECONDS, at_once: int = 3, waiting: int = 1
+        self, api_key: str, api_url: str, *, timeout: float = TIMEOUT_SECONDS, at_once: int = 6, waiting: int = 4
     ) -> None:
         self._client = stripe.StripeClient(
             api_key,
