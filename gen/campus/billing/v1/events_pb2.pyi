@@ -68,7 +68,7 @@ Global___PaymentSucceeded: _TypeAlias = PaymentSucceeded  # noqa: Y015
 @_typing.final
 class PaymentFailed(_message.Message):
     """PaymentFailed says that an attempt to pay was refused, or that the time to pay ran out. While the checkout is open the
-    same transaction may still succeed. Announced once per failed attempt.
+    same transaction may still succeed. Announced once per failed attempt, unless it is heard of after the end.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
