@@ -109,7 +109,7 @@ def buy(tell: Narrator, student: journey.Student, course: Json) -> Json:
         lambda: journey.pay(checkout, journey.DECLINED_CARD),
         lambda answer: f"the page says {answer.status_code}; nothing is owed, the checkout stays open",
     )
-    check(journey.payment_of(student.rest, checkout)["state"] != "STATE_COMPLETED", "a refused card paid")
+    check(journey.payment_of(student.rest, checkout)["state"] != "STATE_SUCCEEDED", "a refused card paid")
     tell.step(
         "Another card pays; the signed webhook confirms it",
         lambda: (journey.pay(checkout), journey.await_payment(student.rest, checkout))[1],

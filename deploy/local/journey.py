@@ -108,7 +108,7 @@ def payment_of(student: Rest, checkout: Json) -> Json:
     return student.get(f"/api/payments/status/{checkout['transactionId']}")
 
 
-def await_payment(student: Rest, checkout: Json, state: str = "STATE_COMPLETED") -> Json:
+def await_payment(student: Rest, checkout: Json, state: str = "STATE_SUCCEEDED") -> Json:
     def look() -> Json | None:
         payment = payment_of(student, checkout)
         return payment if payment["state"] == state else None
