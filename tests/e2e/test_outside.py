@@ -1,6 +1,7 @@
-"""What the outside world is refused: internal calls, other people's things, tokens that are not good, malformed input."""
+"""What the outside world is refused: internal calls, other people's things, bad tokens, malformed input."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -15,7 +16,7 @@ from deploy.local import journey
 from deploy.local.journey import Student
 from deploy.local.mesh import Mesh
 from deploy.local.rest import Json, Refused, Rest
-from gateway.contract import Audience, load
+from gateway.contract import Audience, Rpc, load
 from tests.e2e.conftest import Forge
 
 CONTRACT = load(Path(__file__).parents[2] / "gen" / "descriptors.binpb")
@@ -25,7 +26,7 @@ SOME_ID = "01900000-0000-7000-8000-000000000000"
 
 
 @pytest.mark.parametrize("rpc", INTERNAL, ids=lambda rpc: rpc.name)
-def test_an_internal_call_is_refused_in_every_protocol(mesh: Mesh, student: Student, rpc) -> None:  # type: ignore[no-untyped-def]
+def test_an_internal_call_is_refused_in_every_protocol(mesh: Mesh, student: Student, rpc: Rpc) -> None:
     headers = {"authorization": f"Bearer {student.rest.token}", "te": "trailers"}
     for kind in ("application/json", "application/grpc-web+proto"):
         answer = httpx.post(
@@ -41,7 +42,7 @@ def test_an_internal_call_is_refused_in_every_protocol(mesh: Mesh, student: Stud
             assert caught.value.code() in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAUTHENTICATED)
 
 
-def paths_of(rpc) -> list[tuple[str, str]]:  # type: ignore[no-untyped-def]
+def paths_of(rpc: Rpc) -> list[tuple[str, str]]:
     found = []
     for binding in rpc.bindings:
         path = binding.template
@@ -56,7 +57,7 @@ def test_without_a_token_or_with_a_bad_one_nothing_but_public_calls_is_answered(
     rest: Rest,
     forge: Forge,
     student: Student,
-    rpc,  # type: ignore[no-untyped-def]
+    rpc: Rpc,
 ) -> None:
     now = int(time.time())
     good = student.rest.token
@@ -71,7 +72,7 @@ def test_without_a_token_or_with_a_bad_one_nothing_but_public_calls_is_answered(
     for verb, path in paths_of(rpc):
         for authorization, reason in bad.items():
             headers = {"authorization": authorization} if authorization else {}
-            body = {} if verb == "GET" else {"json": {}}
+            body: Json = {} if verb == "GET" else {"json": {}}
             refusal = journey.refused(lambda v=verb, p=path, h=headers, b=body: rest.raw(v, p, headers=h, **b))  # type: ignore[misc]
             assert (refusal.status, refusal.reason) == (401, reason), (verb, path)
 
@@ -92,15 +93,15 @@ def test_other_peoples_things_do_not_exist(student: Student, other: Student, fre
     certificate = journey.await_certificate(student.rest, free_course["courseId"])
     notification = journey.await_notification(student.rest, "NOTIFICATION_KIND_CERTIFICATE_ISSUED")
     enrollment_id, certificate_id = enrollment["enrollmentId"], certificate["certificateId"]
-    done = {"operations": [journey.operation(lessons[0], {"completed": {}})]}
-    calls = {
+    first_done = journey.operation(lessons[0], {"completed": {}})
+    calls: dict[str, list[Callable[[str], object]]] = {
         "ENROLLMENT_NOT_FOUND": [
             lambda one: other.rest.get(f"/api/enrollments/{one or enrollment_id}"),
             lambda one: other.rest.get(f"/api/progress/{one or enrollment_id}"),
-            lambda one: other.rest.post(f"/v1/enrollments/{one or enrollment_id}/progress", done),
             lambda one: other.rest.post(
-                f"/v1/enrollments/{one or enrollment_id}/heartbeat", {"operation": done["operations"][0]}
+                f"/v1/enrollments/{one or enrollment_id}/progress", {"operations": [first_done]}
             ),
+            lambda one: other.rest.post(f"/v1/enrollments/{one or enrollment_id}/heartbeat", {"operation": first_done}),
         ],
         "CERTIFICATE_NOT_FOUND": [
             lambda one: other.rest.get(f"/v1/certificates/{one or certificate_id}"),
