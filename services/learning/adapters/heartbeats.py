@@ -14,11 +14,14 @@ from services.learning.ports import Outcome, Record
 
 Beat = tuple[Record, Trace]
 
+# Nobody looks at the answer to a heartbeat, so a little more patience buys larger batches.
+MAX_WAIT_SECONDS = 0.005
+
 
 class GroupedHeartbeats:
     def __init__(self, writer: Writer, clock: Clock) -> None:
         self._writer, self._clock = writer, clock
-        self._group: GroupCommit[Beat, Outcome] = GroupCommit(self._flush)
+        self._group: GroupCommit[Beat, Outcome] = GroupCommit(self._flush, max_wait=MAX_WAIT_SECONDS)
 
     def record(self, record: Record) -> Outcome:
         return self._group.submit((record, current_trace()), time_left())

@@ -67,7 +67,7 @@ def _enrollments() -> None:
 def _progress() -> None:
     op.create_table(
         "progress_events",
-        sa.Column("enrollment_id", UUID(as_uuid=False), sa.ForeignKey("enrollments.id"), primary_key=True),
+        sa.Column("enrollment_id", UUID(as_uuid=False), primary_key=True),
         sa.Column("operation_id", UUID(as_uuid=False), primary_key=True),
         sa.Column("lesson_id", UUID(as_uuid=False), nullable=False),
         sa.Column("done", sa.Boolean, nullable=False),
