@@ -61,7 +61,7 @@ class Student:
 def register(base: Rest, name: str = "Grace Hopper", email: str = "") -> Student:
     email = email or f"student-{uuid.uuid4().hex[:12]}@campus.example"
     body = {"email": email, "password": PASSWORD, "name": name}
-    user = base.post("/api/auth/user/register", body, key=f"register-{email}")
+    user = base.post("/api/auth/user/register", body, key=f"register-{email.replace('@', '.')}")
     return Student(base.signed_in(email, PASSWORD), user["userId"], email, name)
 
 
