@@ -1,0 +1,1 @@
+"""Notifications, their deliveries, and the words they are told in."""

@@ -1,0 +1,1 @@
+"""messaging's schema, step by step and forward only."""
