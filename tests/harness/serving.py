@@ -42,7 +42,7 @@ class Signer:
         return jwt.encode(kept, self.key, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
 
 
-class _Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
+class _Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
     def __init__(self, metadata: tuple[tuple[str, str], ...]) -> None:
         self._metadata = metadata
 
