@@ -189,7 +189,7 @@ def tell_journey(mesh: dict[str, Any], events: Events) -> Path:
     path = prove(tell, base, student, certificate)
     for kind in ("WELCOME", "PAYMENT_SUCCEEDED", "CERTIFICATE_ISSUED"):
         journey.await_notification(student.rest, f"NOTIFICATION_KIND_{kind}")
-    inbox = mesh["pages"]["mail inbox"]
+    inbox = mesh["pages"]["Mail inbox"]
     tell.step(
         "The student was told, in the app and by e-mail",
         lambda: journey.await_mail(inbox.rstrip("/"), student.email, 3),

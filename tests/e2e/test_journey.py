@@ -50,7 +50,7 @@ def test_the_whole_journey(mesh: Mesh, rest: Rest, student: Student, paid_course
     assert page.headers["content-type"].startswith("text/html")
     assert student.name in page.text
 
-    inbox = mesh.description()["pages"]["mail inbox"].rstrip("/")
+    inbox = mesh.description()["pages"]["Mail inbox"].rstrip("/")
     mails = journey.await_mail(inbox, student.email, 4)
     assert len({mail["subject"] for mail in mails}) == len(mails)
     for kind in ("WELCOME", "PAYMENT_SUCCEEDED", "ENROLLMENT_CREATED", "CERTIFICATE_ISSUED"):
