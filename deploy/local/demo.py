@@ -4,6 +4,7 @@ Uses the mesh that runs; with none running it starts one for itself and stops it
 """
 
 import argparse
+import os
 import sys
 import threading
 import uuid
@@ -207,7 +208,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
     parser.parse_args()
     try:
-        with some_mesh(STATE_DIR) as mesh:
+        with some_mesh(Path(os.environ.get("CAMPUS_STATE_DIR") or STATE_DIR)) as mesh:
             events = Events(mesh["nats_observer"])
             try:
                 path = tell_journey(mesh, events)
