@@ -1,5 +1,6 @@
 """A server we started: its process group, its log file, its orderly end."""
 
+import json
 import os
 import pwd
 import signal
@@ -73,7 +74,19 @@ class Child:
             text = self.log.read_text(errors="replace")
         except OSError:
             return ""
-        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])
+        return " | ".join(map(_plainly, text.strip().splitlines()[-lines:]))
+
+
+def _plainly(line: str) -> str:
+    """Say what a line of a log says, without the wrapping of a JSON log."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line.strip()
+    if not isinstance(said, dict) or "message" not in said:
+        return line.strip()
+    error = said.get("error")
+    return f"{said['message']} ({error['type']})" if isinstance(error, dict) and "type" in error else said["message"]
 
 
 def spawn(

@@ -102,6 +102,13 @@ def test_a_process_that_ends_before_it_is_ready_says_why_and_where_to_read_more(
     assert "\n" not in str(trouble.value)
 
 
+def test_the_reason_in_a_json_log_is_told_in_plain_words(tmp_path: Path) -> None:
+    line = '{"level": "critical", "message": "unexpected end", "error": {"type": "KeyError", "at": ["run.py:1"]}}'
+    process = script(tmp_path, f"print({line!r}); raise SystemExit(1)", lambda _: False)
+    with pytest.raises(MeshTrouble, match=r"it was ready: unexpected end \(KeyError\) \(log: "):
+        process.start()
+
+
 def test_a_start_that_gets_nowhere_can_be_broken_off(tmp_path: Path) -> None:
     process = script(tmp_path, "import time; time.sleep(600)", lambda _: False)
     failures: list[str] = []
