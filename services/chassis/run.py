@@ -21,7 +21,6 @@ from campus.identity.v1 import events_pb2
 from services.chassis import access, server, telemetry
 from services.chassis.bus import Bus, Envelope, Subscription
 from services.chassis.db import Database
-from services.chassis.migrate import migrate
 from services.chassis.outbox import Relay
 from services.chassis.settings import MigrationSettings, ServiceSettings, load
 from services.kernel.clock import system_clock
@@ -195,6 +194,8 @@ def run(settings: type[S], build: Callable[[S], App], arguments: Sequence[str] |
     chosen = parser.parse_args(arguments)
     package = build.__module__.rpartition(".")[0]
     if chosen.task == "migrate":
+        from services.chassis.migrate import migrate  # Alembic is no part of serving
+
         migrate(package, load(MigrationSettings).database_owner_url)
         return
     if chosen.task == "serve":
