@@ -1,0 +1,208 @@
+"""The crash drill: students travel while services, relays, NATS, PostgreSQL and the gateway are killed or held up.
+
+Every call is repeated under its own id until it is answered, stored events are delivered again all along, and when the last
+fault is healed and the last journey over, all that was promised has to be there once, in order, and the books be right.
+"""
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+import httpx
+
+from deploy.local.nats import OBSERVER
+from deploy.local.plan import ROOT
+from deploy.local.rest import Refused
+from tests.drill import books, effects, faults, flow, report, witness
+from tests.drill.caller import Caller, GaveUp
+from tests.drill.found import found
+from tests.drill.history import Account, History, tally
+from tests.drill.journeys import Course, Student, Teacher
+from tests.drill.repeats import Repeater
+from tests.drill.report import Control, Entry
+from tests.drill.site import NeverCame, Site, wait_until
+
+NAME = "crash"
+HISTORIES = ROOT / "build" / "drill"
+DRAIN_SECONDS = 120.0
+FIRST_COURSES = ((4900, "paid"), (900, "cheap"), (0, "free"))
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how hard. `faults`: how many at most."""
+
+    seconds: float
+    seed: int
+    clients: int = 4
+    every_seconds: float = 6.0
+    faults: int | None = None
+    pause_seconds: float = 8.0
+    patience_seconds: float = 60.0
+    inbox: bool = True
+
+
+class Crowd:
+    """The clients of a run: one teacher, and students one after another in each of several threads."""
+
+    def __init__(self, site: Site, history: History, settings: Settings, run: str) -> None:
+        self._site, self._history, self._settings, self._run = site, history, settings, run
+        self._courses: list[Course] = []
+        self.journeys = 0
+        self.broken_off: list[str] = []
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """The first courses are there before anything goes wrong."""
+        teacher = self._teacher(random.Random(self._settings.seed))
+        self._courses = [teacher.publish(f"{self._run} {name}", price) for price, name in FIRST_COURSES]
+
+    def threads(self, stopping: threading.Event) -> list[threading.Thread]:
+        students = [
+            threading.Thread(target=self._study, args=(number, stopping), name=f"student {number}")
+            for number in range(self._settings.clients)
+        ]
+        return [*students, threading.Thread(target=self._teach, args=(stopping,), name="teacher")]
+
+    def _chance(self, name: str) -> random.Random:
+        return random.Random(f"{self._settings.seed} {name}")
+
+    def _teacher(self, chance: random.Random) -> Teacher:
+        caller = Caller(self._history, self._settings.patience_seconds, chance)
+        base, account = self._site.rest(), self._site.account("instructor")
+        return Teacher(caller, caller.do("login", lambda: base.signed_in(*account)))
+
+    def _teach(self, stopping: threading.Event) -> None:
+        chance = self._chance("teacher")
+        number = 0
+        while not stopping.wait(chance.uniform(0.5, 2.0)):
+            number += 1
+            with self._noting(f"course {number}"):
+                self._teacher(chance).publish(f"{self._run} {number}", chance.choice((0, 100, 4900)))
+
+    def _study(self, client: int, stopping: threading.Event) -> None:
+        chance = self._chance(f"student {client}")
+        number = 0
+        while not stopping.is_set():
+            number += 1
+            caller = Caller(self._history, self._settings.patience_seconds, chance)
+            email = f"s{client}-{number}@{self._run}.example"
+            chosen = chance.sample(self._courses, chance.choice((1, 2)))
+            with self._noting(email), self._site.rest() as base:
+                Student(caller, base, email, chance).travel(chosen)
+                with self._lock:
+                    self.journeys += 1
+
+    @contextmanager
+    def _noting(self, who: str) -> Iterator[None]:
+        """A journey may break off; what it attempted stands in the history and is judged all the same."""
+        try:
+            yield
+        except (GaveUp, Refused, httpx.HTTPError, AssertionError) as reason:
+            with self._lock:
+                self.broken_off.append(f"{who}: {type(reason).__name__} {reason}")
+
+
+def crash(site: Site, settings: Settings, say: Say) -> Entry:
+    """One run and its judgement, without a control."""
+    began = time.monotonic()
+    run = f"run{uuid.uuid4().hex[:8]}"
+    entry = Entry(NAME, settings.seed, versions=report.versions())
+    site.restart_witness(inbox=settings.inbox)
+    history = History(HISTORIES / f"{NAME}-{settings.seed}-{run}.jsonl")
+    say(f"history {history.path}")
+    crowd = Crowd(site, history, settings, run)
+    crowd.prepare()
+    saboteur, repeater = _load(site, settings, crowd, history, say)
+    site.await_ready()
+    quiet = max(time.monotonic(), saboteur.last_healed)
+    history.close()
+    account = Account.of(history.path.read_text().splitlines())
+    _await_drained(site, account, run, settings, entry)
+    entry.drain_s = round(time.monotonic() - quiet, 2)
+    entry.faults, entry.dup_deliveries = dict(sorted(saboteur.landed.items())), repeater.published
+    _judge(site, account, run, entry)
+    entry.violate("invariant_breaks", [f"broken off: {each}" for each in crowd.broken_off])
+    entry.operations["journeys"] = crowd.journeys
+    entry.seconds = round(time.monotonic() - began, 1)
+    return entry
+
+
+def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: Say) -> tuple[faults.Saboteur, Repeater]:
+    """Everything at once for so many seconds; then no more faults, and the journeys that were begun come to their end."""
+    chance = random.Random(settings.seed)
+    saboteur = faults.Saboteur(
+        site,
+        history,
+        faults.drawn(chance),
+        every_seconds=settings.every_seconds,
+        pause_seconds=settings.pause_seconds,
+        say=say,
+    )
+    repeater = Repeater(site.mesh.nats_url(OBSERVER), chance)
+    enough, over = threading.Event(), threading.Event()
+    clients = crowd.threads(enough)
+    repeating = threading.Thread(target=repeater.work, args=(over,), name="repeater")
+    sabotage = threading.Thread(target=saboteur.work, args=(enough, settings.faults), name="saboteur")
+    for thread in (*clients, repeating, sabotage):
+        thread.start()
+    deadline = time.monotonic() + settings.seconds
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(5.0, left))
+        say(f"{max(0.0, deadline - time.monotonic()):4.0f} s to go, {crowd.journeys} journeys complete")
+    enough.set()
+    for thread in (sabotage, *clients):
+        thread.join()
+    over.set()
+    repeating.join()
+    say(f"load is over: {crowd.journeys} journeys complete, {len(crowd.broken_off)} broken off")
+    return saboteur, repeater
+
+
+def _await_drained(site: Site, account: Account, run: str, settings: Settings, entry: Entry) -> None:
+    """Until all that was promised is there and nothing is on its way; what isn't there in time is judged as it stands."""
+    watched = set(site.services) | ({witness.NAME} if settings.inbox else set())
+
+    def drained() -> bool:
+        now = flow.read(site)
+        behind = [each for each in now.missing if each.split(maxsplit=1)[0] in watched]
+        return not now.unpublished and not behind and not (account.acked - set(found(site, run)))
+
+    with suppress(NeverCame):
+        wait_until(drained, "drained", DRAIN_SECONDS)
+
+
+def _judge(site: Site, account: Account, run: str, entry: Entry) -> None:
+    there = found(site, run)
+    counted = tally(account.attempted, account.acked, there)
+    events = flow.read(site)
+    entry.attempted, entry.acked, entry.recovered = len(account.attempted), len(account.acked), len(counted.recovered)
+    entry.violate("lost", counted.lost)
+    entry.violate("unexpected", counted.unexpected)
+    again = counted.repeated + events.announced_again + events.acted_again
+    entry.violate("dup_effects", list(again.elements()))
+    entry.violate("order_violations", events.disorder)
+    entry.violate("invariant_breaks", books.breaks(site))
+    entry.violate("invariant_breaks", [f"unpublished {each}" for each in events.unpublished])
+    entry.violate("invariant_breaks", events.missing + events.unheard_of)
+    entry.violate("refused", sorted(account.refused.values()))
+    entry.max_stall_s = round(account.max_stall_seconds, 2)
+    entry.uncertain = dict(account.uncertain.most_common())
+    entry.operations |= {"begun": len(account.effects_of), "answered": len({op for _, op in account.answered})}
+    entry.operations["events"] = sum(len(each) for each in events.announced.values())
+
+
+def drill(site: Site, settings: Settings, control_seconds: float, say: Say) -> Entry:
+    """The drill, and the same without the witness' inbox: there the repeated deliveries have to show."""
+    entry = crash(site, settings, say)
+    say("negative control: the same load and repetitions, the witness without its inbox")
+    bad = crash(site, replace(settings, inbox=False, seconds=control_seconds, faults=0), say)
+    counts = {"dup_effects": bad.dup_effects, "dup_deliveries": bad.dup_deliveries, "lost": bad.lost}
+    entry.negative_control = Control("inbox off", bad.dup_effects > 0, counts)
+    return entry
