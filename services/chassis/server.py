@@ -25,7 +25,7 @@ from services.chassis.interceptors import Chain, Rpc
 
 DESCRIPTORS = Path(__file__).parents[2] / "gen" / "descriptors.binpb"
 CHECK_SECONDS = 1.0
-_QUERIES = ("get", "list", "search", "batch_get", "check", "watch", "download")
+_QUERIES = ("get", "list", "search", "batch_get", "check", "watch", "download", "verify")
 
 log = telemetry.logger("campus.server")
 QUEUED = Histogram(
