@@ -4,6 +4,7 @@ import sys
 
 from campus.identity.v1.key_service_pb2 import GetKeySetRequest
 from campus.identity.v1.key_service_pb2_grpc import KeyServiceStub
+from google.cloud import storage
 from pydantic import Field
 
 from services.certification import api, commands, queries
@@ -46,7 +47,9 @@ def build(settings: Settings) -> App:
         CatalogNeighbour(asked["catalog"]),
     )
     key_set = KeyServiceStub(asked["identity"].channel).GetKeySet
-    archive, press = StorageArchive(settings.storage_bucket), PdfPress(settings.public_url)
+    # Where the storage is and who we are stands in the client library's own environment.
+    archive = StorageArchive(storage.Client(), settings.storage_bucket)  # type: ignore[no-untyped-call]
+    press = PdfPress(settings.public_url)
     shelf = PrintingShelf(store, press, archive, system_clock)
     room = PrintRoom(lambda: commands.print_due(store, press, archive, system_clock), settings.print_poll_seconds)
 

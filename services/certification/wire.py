@@ -21,6 +21,9 @@ _STATES = {
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December".split("|")  # noqa: SIM905
 
+_MORE_THAN_A_NAME = re.compile(r'[\x00-\x1f\x7f"\\/:*?<>|%;]+')
+_LONGEST_NAME = 120
+
 
 def timestamp(moment: datetime) -> Timestamp:
     found = Timestamp()
@@ -81,17 +84,10 @@ def link(found: commands.DownloadLink) -> certificate_service_pb2.DownloadLink:
 def content_disposition(file_name: str) -> str:
     """For a file to be saved under this name (RFC 6266): in full for browsers that know RFC 8187, in plain ASCII for
     the others, and without anything that could be taken for more than a name."""
-    name = re.sub(r'[\x00-\x1f\x7f"\\/:*?<>|%;]+', " ", file_name).strip(" .")
-    stem, dot, ending = _shortened(name).rpartition(".")
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    plain = " ".join(plain.split()).strip(" -") + dot + ending
-    full = quote(stem + dot + ending, safe="")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"
-
-
-def _shortened(name: str, longest: int = 120) -> str:
-    stem, dot, ending = name.rpartition(".")
-    return stem[: longest - len(dot + ending)].rstrip() + dot + ending
+    stem, dot, ending = " ".join(_MORE_THAN_A_NAME.sub(" ", file_name).split()).rpartition(".")
+    stem = stem[:_LONGEST_NAME].strip(" .-")
+    plain = " ".join(unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().split()).strip(" .-")
+    return f"attachment; filename=\"{plain}{dot}{ending}\"; filename*=UTF-8''{quote(stem + dot + ending, safe='')}"
 
 
 def announced(event: DomainEvent) -> Message:

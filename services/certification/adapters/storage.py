@@ -24,10 +24,8 @@ _TROUBLE = (
 
 
 class StorageArchive:
-    """Reads where the storage is and who we are from the client library's own environment."""
-
-    def __init__(self, bucket: str) -> None:
-        self._bucket = storage.Client().bucket(bucket)  # type: ignore[no-untyped-call]
+    def __init__(self, client: storage.Client, bucket: str) -> None:
+        self._bucket = client.bucket(bucket)  # type: ignore[no-untyped-call]
 
     def keep(self, name: str, data: bytes) -> bytes:
         blob = self._bucket.blob(name)
