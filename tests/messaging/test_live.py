@@ -1,6 +1,7 @@
 """Live streams over a real server: pushed at once, in every process, and ended with a reason."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -62,10 +63,13 @@ class Process:
 
     def __init__(self, live: LiveNotifications, api_: Served, store: PostgresStore) -> None:
         self.live, self.api, self._store = live, api_, store
+        self._stub = api_.anonymous(NotificationServiceStub)
 
     def watch(self, user_id: str, **claims: Any) -> Iterator[WatchNotificationsResponse]:
-        stub = self.api.with_token(NotificationServiceStub, self.api.signer.token(user_id, **claims))
-        found: Iterator[WatchNotificationsResponse] = stub.WatchNotifications(WatchNotificationsRequest(), timeout=30)
+        bearer = (("authorization", f"Bearer {self.api.signer.token(user_id, **claims)}"),)
+        found: Iterator[WatchNotificationsResponse] = self._stub.WatchNotifications(
+            WatchNotificationsRequest(), metadata=bearer, timeout=30
+        )
         return found
 
     def opened(self, user_id: str, **claims: Any) -> Iterator[WatchNotificationsResponse]:
@@ -171,7 +175,9 @@ def test_what_one_process_makes_is_shown_by_every_process_once(start: Start, wir
 def test_a_hundred_streams_share_few_threads_and_each_gets_its_own(start: Start) -> None:
     process = start()
     users = [new_id() for _ in range(100)]
+    before = threading.active_count()
     streams = {user: process.opened(user) for user in users}
+    assert threading.active_count() - before <= 2, "the client's own"
     made = {user: process.make(user) for user in users}
     for user, stream in streams.items():
         assert next(stream).notification.notification_id == made[user].id
