@@ -44,8 +44,14 @@ def _provider(site: Site) -> list[str]:
         if not page["has_more"]:
             break
         after = page["data"][-1]["id"]
-    paid = Counter(intent for (intent,) in rows(site, "billing", "SELECT intent_id FROM payments WHERE paid_at IS NOT NULL"))
-    found = [f"charge of {intent}: taken {taken[intent]}, paid {paid[intent]}" for intent in taken | paid if taken[intent] != 1 or paid[intent] != 1]
+    paid = Counter(
+        intent for (intent,) in rows(site, "billing", "SELECT intent_id FROM payments WHERE paid_at IS NOT NULL")
+    )
+    found = [
+        f"charge of {intent}: taken {taken[intent]}, paid {paid[intent]}"
+        for intent in taken | paid
+        if taken[intent] != 1 or paid[intent] != 1
+    ]
     cleared = rows(
         site,
         "billing",
@@ -62,9 +68,15 @@ def _access(site: Site) -> list[str]:
     paid = Counter(rows(site, "billing", "SELECT user_id, course_id FROM payments WHERE state = 'completed'"))
     granted = Counter(rows(site, "billing", "SELECT user_id, course_id FROM entitlements WHERE revoked_at IS NULL"))
     enrolled = Counter(rows(site, "learning", "SELECT user_id, course_id FROM enrollments WHERE state <> 'dropped'"))
-    found = [f"{who} paid {paid[who]} and is entitled {granted[who]} times" for who in paid if granted[who] != paid[who]]
+    found = [
+        f"{who} paid {paid[who]} and is entitled {granted[who]} times" for who in paid if granted[who] != paid[who]
+    ]
     both = granted | enrolled
-    found += [f"{who} is entitled {granted[who]} and enrolled {enrolled[who]} times" for who in both if granted[who] != enrolled[who]]
+    found += [
+        f"{who} is entitled {granted[who]} and enrolled {enrolled[who]} times"
+        for who in both
+        if granted[who] != enrolled[who]
+    ]
     return found
 
 
@@ -72,7 +84,11 @@ def _certificates(site: Site) -> list[str]:
     """Completed course, one certificate."""
     done = Counter(rows(site, "learning", "SELECT id FROM enrollments WHERE completed_at IS NOT NULL"))
     issued = Counter(rows(site, "certification", "SELECT enrollment_id FROM certificates"))
-    return [f"enrolment {each}: completed {done[each]}, certificates {issued[each]}" for each in done | issued if done[each] != issued[each]]
+    return [
+        f"enrolment {each}: completed {done[each]}, certificates {issued[each]}"
+        for each in done | issued
+        if done[each] != issued[each]
+    ]
 
 
 def _dead_letters(site: Site) -> list[str]:

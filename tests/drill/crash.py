@@ -1,7 +1,8 @@
 """The crash drill: students travel while services, relays, NATS, PostgreSQL and the gateway are killed or held up.
 
-Every call is repeated under its own id until it is answered, stored events are delivered again all along, and when the last
-fault is healed and the last journey over, all that was promised has to be there once, in order, and the books be right.
+Every call is repeated under its own id until it is answered, and stored events are delivered again all along. When the
+last fault is healed and the last journey over, all that was promised has to be there once, in order, and the books be
+right. The control is the same load without the inbox of the witness.
 """
 
 import random
@@ -17,7 +18,7 @@ import httpx
 from deploy.local.nats import OBSERVER
 from deploy.local.plan import ROOT
 from deploy.local.rest import Refused
-from tests.drill import books, effects, faults, flow, report, witness
+from tests.drill import books, faults, flow, report, witness
 from tests.drill.caller import Caller, GaveUp
 from tests.drill.found import found
 from tests.drill.history import Account, History, tally
@@ -135,7 +136,7 @@ def crash(site: Site, settings: Settings, say: Say) -> Entry:
 
 
 def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: Say) -> tuple[faults.Saboteur, Repeater]:
-    """Everything at once for so many seconds; then no more faults, and the journeys that were begun come to their end."""
+    """Everything at once for so many seconds; then no more faults, and what was begun comes to its end."""
     chance = random.Random(settings.seed)
     saboteur = faults.Saboteur(
         site,
@@ -166,7 +167,7 @@ def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: S
 
 
 def _await_drained(site: Site, account: Account, run: str, settings: Settings, entry: Entry) -> None:
-    """Until all that was promised is there and nothing is on its way; what isn't there in time is judged as it stands."""
+    """Until all that was promised is there and nothing is on its way; what never comes is judged as it stands."""
     watched = set(site.services) | ({witness.NAME} if settings.inbox else set())
 
     def drained() -> bool:

@@ -69,7 +69,9 @@ class Flow:
     def unheard_of(self) -> list[str]:
         """Events that a consumer acted on and nobody announced."""
         known = {each.id for each in self._all()}
-        return [f"{consumer} {event}" for consumer, events in self.acted.items() for event in events if event not in known]
+        return [
+            f"{consumer} {event}" for consumer, events in self.acted.items() for event in events if event not in known
+        ]
 
     @property
     def acted_again(self) -> Counter[str]:
@@ -87,7 +89,7 @@ class Flow:
 
     @property
     def disorder(self) -> list[str]:
-        """Neighbours within an aggregate that a consumer acted on the wrong way round, or that carry falling versions."""
+        """Events of an aggregate that a consumer acted on the wrong way round, or that carry falling versions."""
         found = []
         for aggregate, events in self._by_aggregate().items():
             found += [

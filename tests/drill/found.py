@@ -50,7 +50,7 @@ def rows(site: Site, service: str, query: LiteralString, *parameters: object) ->
 def emails(site: Site, run: str) -> dict[str, str]:
     """The e-mail addresses of a run's students, by user id."""
     query: LiteralString = "SELECT id, email FROM users WHERE email LIKE %s"
-    return {user_id: email for user_id, email in rows(site, "identity", query, f"%@{run}.%")}
+    return {str(user_id): email for user_id, email in rows(site, "identity", query, f"%@{run}.%")}
 
 
 def found(site: Site, run: str) -> Counter[str]:

@@ -11,6 +11,7 @@ is tried again under the same id). In the words of Jepsen's accounting, with eff
     repeated    found more than once                            must be none
 """
 
+import itertools
 import json
 import threading
 import time
@@ -97,7 +98,7 @@ class Account:
     def max_stall_seconds(self) -> float:
         """The longest time in which nobody was told `ok`."""
         moments = [self.began, *(moment for moment, _ in self.answered)] if self.began else []
-        return max((later - earlier for earlier, later in zip(moments, moments[1:], strict=False)), default=0.0)
+        return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Student:
     """One student's journey. What can't be known to have happened is asked for again under the same id."""
 
     def __init__(self, caller: Caller, base: Rest, email: str, chance: random.Random) -> None:
-        self._caller, self._rest, self._email, self._chance = caller, base, email, chance
+        self._caller, self.rest, self._email, self._chance = caller, base, email, chance
 
     def travel(self, courses: list[Course]) -> None:
         self._register()
@@ -81,23 +81,23 @@ class Student:
         return effects.notification(kind, self._email, course.id if course else "")
 
     def _register(self) -> None:
-        base, key = self._rest, f"register-{self._email.replace('@', '.')}"
+        base, key = self.rest, f"register-{self._email.replace('@', '.')}"
         body = {"email": self._email, "password": journey.PASSWORD, "name": "Grace Hopper"}
         made = [effects.user(self._email), self._told("welcome")]
         self._caller.do("register", lambda: base.post("/v1/users:register", body, key=key), made)
-        self._rest = self._caller.do("login", lambda: base.signed_in(self._email, journey.PASSWORD))
+        self.rest = self._caller.do("login", lambda: base.signed_in(self._email, journey.PASSWORD))
 
     def _enroll(self, course: Course) -> Json:
         made = [self._effect("entitlement", course), self._effect("enrolment", course)]
         made.append(self._told("enrollment_created", course))
         body = {"courseId": course.id}
-        return self._caller.do("enroll", lambda: self._rest.post("/v1/enrollments", body), made)
+        return self._caller.do("enroll", lambda: self.rest.post("/v1/enrollments", body), made)
 
     def _buy(self, course: Course) -> Json:
         key = uuid.uuid4().hex
         checkout = self._caller.do(
             "checkout",
-            lambda: journey.start_checkout(self._rest, course.id, key),
+            lambda: journey.start_checkout(self.rest, course.id, key),
             [self._effect("order", course)],
         )
         if self._chance.random() < 0.25:
@@ -108,7 +108,7 @@ class Student:
         self._caller.do("pay", lambda: _pay(checkout, journey.GOOD_CARD, {303, 409}), made)
 
         def look() -> Json | None:
-            found: list[Json] = self._rest.get("/v1/enrollments", course_id=course.id).get("enrollments", [])
+            found: list[Json] = self.rest.get("/v1/enrollments", course_id=course.id).get("enrollments", [])
             return found[0] if found else None
 
         return self._caller.await_("await enrolment", look)
@@ -121,39 +121,41 @@ class Student:
             (video, {"watched": {"fromMs": each * length // 3, "toMs": (each + 1) * length // 3}}) for each in range(3)
         ]
         self._chance.shuffle(steps)
+        enrolled = {"enrollmentId": enrollment["enrollmentId"]}
         for lesson, action in [*steps, (article, {"completed": {}})]:
             operation = journey.operation(lesson, action)
             made = [effects.operation(self._email, operation["operationId"])]
             if lesson is article:
                 made += [self._effect("completion", course), self._effect("certificate", course)]
                 made.append(self._told("certificate_issued", course))
-            body = {"enrollmentId": enrollment["enrollmentId"], "operations": [operation]}
             for _ in range(2):
-                self._caller.do("progress", lambda body=body: self._rest.post("/api/progress/update", body), made)
+                self._post("progress", "/api/progress/update", made, {**enrolled, "operations": [operation]})
         path = f"/v1/enrollments/{enrollment['enrollmentId']}/heartbeat"
         beat = journey.operation(video, {"watched": {"fromMs": 0, "toMs": 1000}})
         made = [effects.operation(self._email, beat["operationId"])]
-        self._caller.do("heartbeat", lambda: self._rest.post(path, {"operation": beat}), made)
+        self._post("heartbeat", path, made, {"operation": beat})
 
     def _receive_certificate(self, course: Course) -> None:
         def look() -> Json | None:
-            found: list[Json] = self._rest.get("/v1/certificates").get("certificates", [])
+            found: list[Json] = self.rest.get("/v1/certificates").get("certificates", [])
             return next((each for each in found if each["courseId"] == course.id), None)
 
         found = self._caller.await_("await certificate", look)
         path = f"/v1/certificates/{found['certificateId']}/download"
-        first = self._caller.do("download", lambda: self._rest.raw("GET", path).content)
-        again = self._caller.do("download", lambda: self._rest.raw("GET", path).content)
-        verified = self._caller.do("verify", lambda: self._rest.get(f"/v1/verify/{found['code']}"))
+        first = self._caller.do("download", lambda: self.rest.raw("GET", path).content)
+        again = self._caller.do("download", lambda: self.rest.raw("GET", path).content)
+        verified = self._caller.do("verify", lambda: self.rest.get(f"/v1/verify/{found['code']}"))
         if first != again or not first.startswith(b"%PDF") or verified.get("valid") is not True:
             raise AssertionError(f"the certificate {found['certificateId']} is not what it was")
 
     def _read_notifications(self) -> None:
-        listed = self._caller.do("list notifications", lambda: self._rest.get("/v1/notifications"))
+        listed = self._caller.do("list notifications", lambda: self.rest.get("/v1/notifications"))
         for each in listed.get("notifications", [])[:2]:
             path = f"/v1/notifications/{each['notificationId']}:read"
-            effect = effects.read_mark(each["notificationId"])
-            self._caller.do("read", lambda path=path: self._rest.post(path), [effect])
+            self._post("read", path, [effects.read_mark(each["notificationId"])])
+
+    def _post(self, kind: str, path: str, made: list[str], body: Json | None = None) -> None:
+        self._caller.do(kind, lambda: self.rest.post(path, body), made)
 
 
 def _pay(checkout: Json, card: str, expected: set[int]) -> httpx.Response:

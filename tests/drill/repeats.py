@@ -1,7 +1,8 @@
 """Duplicate deliveries: stored events are published again, and NATS can't tell.
 
-NATS compares message ids letter by letter, and only for two minutes; consumers read them as UUIDs. The same UUID spelled
-otherwise is therefore what a repetition after those two minutes is: a new message to the server, a known event to an inbox.
+NATS compares message ids letter by letter, and only for two minutes; consumers read them as UUIDs. The same UUID
+spelled otherwise is therefore what a repetition after those two minutes is: a new message to the server, a known event
+to an inbox.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Repeater:
         asyncio.run(self._work(stopping))
 
     async def _work(self, stopping: threading.Event) -> None:
-        client = await nats.connect(self._url, max_reconnect_attempts=-1, reconnect_time_wait=1)
+        client = await nats.connect(self._url, max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=_expected)
         js = client.jetstream(timeout=2)
         while not stopping.is_set():
             for service in SERVICES:
@@ -60,3 +61,7 @@ class Repeater:
             headers[EVENT_ID] = spelled_otherwise(headers[EVENT_ID], self._chance)
             told = await js.publish(str(stored.subject), stored.data or b"", stream=stream, headers=headers, timeout=2)
             self.published += not told.duplicate
+
+
+async def _expected(_: Exception) -> None:
+    """NATS is killed on purpose here."""

@@ -1,7 +1,7 @@
 """A seventh consumer, built on the chassis like a service's: acts on every event of the mesh by writing one row.
 
-Services protect most effects by unique keys besides, so whether the inbox does its part can't be seen in them. What this
-process writes is protected by the inbox alone: with it one row for each event, without it one for each delivery.
+Services protect most effects by unique keys besides, so whether the inbox does its part can't be seen in them. What
+this process writes is protected by the inbox alone: with it one row for each event, without it one for each delivery.
 """
 
 import argparse
