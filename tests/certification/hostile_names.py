@@ -44,7 +44,7 @@ NAMES = {
     "french": "Zoë Éléonore Œuvray",
     "vietnamese": "Nguyễn Thị Thảo",
     "decomposed": unicodedata.normalize("NFD", "Ångström Żółć"),
-    "turkish": "İpek Iğdır ıı",
+    "turkish": "İpek Iğdır ıı",  # noqa: RUF001
     "greek": "Ελένη Παπαδοπούλου",
     "cyrillic": "Наталія Їжакевич",
     "arabic": "عائشة بنت محمد العلا",

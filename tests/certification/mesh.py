@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 from campus.billing.v1 import billing_internal_service_pb2 as billing_pb
 from campus.billing.v1 import billing_internal_service_pb2_grpc as billing_grpc
+from campus.billing.v1.payment_service_pb2 import Entitlement
 from campus.catalog.v1 import catalog_internal_service_pb2 as catalog_pb
 from campus.catalog.v1 import catalog_internal_service_pb2_grpc as catalog_grpc
 from campus.identity.v1 import identity_internal_service_pb2 as identity_pb
@@ -53,6 +54,11 @@ class Learning(learning_grpc.LearningInternalServiceServicer):
             answer.completed_at.CopyFrom(timestamp(found.completed_at))
         return answer
 
+    def CheckEnrollment(
+        self, request: learning_pb.CheckEnrollmentRequest, context: grpc.ServicerContext
+    ) -> learning_pb.CheckEnrollmentResponse:
+        raise AssertionError("certification asks about completion alone")
+
 
 class Billing(billing_grpc.BillingInternalServiceServicer):
     def __init__(self, facts: FakeNeighbours) -> None:
@@ -63,6 +69,11 @@ class Billing(billing_grpc.BillingInternalServiceServicer):
     ) -> billing_pb.CheckEntitlementResponse:
         entitled = self._facts.is_entitled(request.user_id, request.course_id)
         return billing_pb.CheckEntitlementResponse(entitled=entitled)
+
+    def GrantFreeEntitlement(
+        self, request: billing_pb.GrantFreeEntitlementRequest, context: grpc.ServicerContext
+    ) -> Entitlement:
+        raise AssertionError("certification grants nothing")
 
 
 class Identity(identity_grpc.IdentityInternalServiceServicer, key_grpc.KeyServiceServicer):
@@ -93,6 +104,11 @@ class Catalog(catalog_grpc.CatalogInternalServiceServicer):
             catalog_pb.CourseFacts(course_id=id_, title=titles[id_]) for id_ in request.course_ids if id_ in titles
         ]
         return catalog_pb.BatchGetCoursesResponse(courses=found)
+
+    def GetCourseOutline(
+        self, request: catalog_pb.GetCourseOutlineRequest, context: grpc.ServicerContext
+    ) -> catalog_pb.CourseOutline:
+        raise AssertionError("certification doesn't ask for outlines")
 
 
 class Process:

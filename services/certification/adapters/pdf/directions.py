@@ -45,11 +45,12 @@ def seen_from_left(levels: list[int]) -> list[int]:
 def _levels(text: str) -> list[int]:
     if text.isascii():
         return [0] * len(text)
-    joinerless = "".join("a" if unicodedata.category(char) == "Cf" else char for char in text)
-    base: int = algorithm.get_base_level(joinerless)
+    # Joiners take the level of what they join; what Unicode has not assigned is written like Latin.
+    known = "".join("a" if unicodedata.category(char) in ("Cf", "Cn") else char for char in text)
+    base: int = algorithm.get_base_level(known)
     storage: dict[str, Any] = algorithm.get_empty_storage()
     storage["base_level"], storage["base_dir"] = base, ("L", "R")[base]
-    algorithm.get_embedding_levels(joinerless, storage)
+    algorithm.get_embedding_levels(known, storage)
     algorithm.explicit_embed_and_overrides(storage)
     algorithm.resolve_weak_types(storage)
     algorithm.resolve_neutral_types(storage, False)
@@ -57,7 +58,7 @@ def _levels(text: str) -> list[int]:
     levels = [int(char["level"]) for char in storage["chars"]]
     for at, char in enumerate(text):
         if unicodedata.category(char) == "Cf" and at:
-            levels[at] = levels[at - 1]  # a joiner belongs to what it joins
+            levels[at] = levels[at - 1]
     return levels
 
 

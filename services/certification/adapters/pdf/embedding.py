@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import sha256
+from math import ceil
 from typing import Any
 
 import uharfbuzz as hb
@@ -165,12 +166,11 @@ class Typesetter:
 
 
 def _part(font: EmbeddedFont, glyph: Glyph) -> list[str]:
-    """A glyph, and what its advance differs by from its width."""
+    """A glyph, and how far the pen goes back after it. It never goes forward: readers would take that for a space."""
     invisible = glyph.id == font.typeface.blank
-    width = glyph.advance if invisible else font.typeface.width(glyph.id)
-    shown = f"<{font.code(glyph.id, glyph.text, width):04X}>"
-    kern = round(width) - glyph.advance
-    return [shown, f"{kern:.2f}"] if abs(kern) > 0.01 else [shown]
+    width = ceil(glyph.advance if invisible else max(glyph.advance, font.typeface.width(glyph.id)))
+    shown, back = f"<{font.code(glyph.id, glyph.text, width):04X}>", width - glyph.advance
+    return [shown, f"{back:.2f}"] if back > 0.005 else [shown]
 
 
 def _text(
