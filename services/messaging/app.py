@@ -29,6 +29,7 @@ REVOCATIONS_SINCE = timedelta(minutes=1)
 class Settings(ServiceSettings):
     smtp_url: str = Field(description="smtp://host:port, smtp+starttls:// or smtps://user:password@host:port")
     mail_from: str = Field(default="Campus <no-reply@campus.localhost>", description="sender of mails")
+    mail_poll_seconds: float = Field(default=1.0, gt=0, description="how often to look for mail that is due unasked")
 
 
 def build(settings: Settings) -> App:
@@ -41,7 +42,10 @@ def build(settings: Settings) -> App:
     bus = Bus(settings.nats_url, "messaging")
     live = LiveNotifications(bus, rows, system_clock)
     mailer = SmtpMailer(settings.smtp_url, settings.mail_from, system_clock)
-    postman = Postman(lambda: commands.deliver_next(store, users, mailer, settings.public_url, system_clock))
+    postman = Postman(
+        lambda: commands.deliver_next(store, users, mailer, settings.public_url, system_clock),
+        poll_seconds=settings.mail_poll_seconds,
+    )
     announcer = ToStreamsAndPost(live.made, postman.wake)
 
     def hear_of_revocations() -> None:

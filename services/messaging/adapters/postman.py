@@ -8,16 +8,13 @@ from services.chassis.telemetry import logger
 
 log = logger("campus.messaging.postman")
 
-POLL_SECONDS = 1.0
 LEAVE_SECONDS = 15.0
 
 
 class Postman:
     """`deliver_next` tries one delivery and says whether there was one; several processes may run it at once."""
 
-    def __init__(
-        self, deliver_next: Callable[[], bool], *, threads: int = 2, poll_seconds: float = POLL_SECONDS
-    ) -> None:
+    def __init__(self, deliver_next: Callable[[], bool], *, threads: int = 2, poll_seconds: float) -> None:
         self._deliver_next, self._poll_seconds = deliver_next, poll_seconds
         self._alarm, self._stopping = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"postman-{n}", daemon=True) for n in range(threads)]
