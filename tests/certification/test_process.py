@@ -91,10 +91,10 @@ def test_who_completes_a_course_has_a_printed_certificate_soon_and_one_only(
     ada, course = running.facts.completes("Ada Lovelace", "Engines")
     event_id = new_id()
     announce(nats, ada, course, event_id)
-    assert within(15, lambda: len(mine(running, ada).certificates) == 1)
+    assert within(30, lambda: len(mine(running, ada).certificates) == 1)
     announce(nats, ada, course, new_id())
     made = "SELECT object_name FROM documents WHERE made_at IS NOT NULL"
-    assert within(5, lambda: len(rows(postgres, made)) == 1), "without anybody asking for it"
+    assert within(15, lambda: len(rows(postgres, made)) == 1), "without anybody asking for it"
     (found,) = mine(running, ada).certificates
     stored = bucket_server.bucket().blob(f"certificates/{found.certificate_id}.pdf").download_as_bytes()
     stub = CertificateServiceStub(running.process.channel())
@@ -115,15 +115,15 @@ def test_who_completes_a_course_has_a_printed_certificate_soon_and_one_only(
         == stored
     )
     published = "SELECT subject FROM outbox WHERE published_at IS NOT NULL"
-    assert within(5, lambda: rows(postgres, published) == [("campus.certification.v1.CertificateIssued",)])
-    assert within(5, lambda: len(rows(postgres, "SELECT event_id FROM inbox")) == 2), "each event is marked"
+    assert within(15, lambda: rows(postgres, published) == [("campus.certification.v1.CertificateIssued",)])
+    assert within(15, lambda: len(rows(postgres, "SELECT event_id FROM inbox")) == 2), "each event is marked"
     assert rows(postgres, "SELECT count(*) FROM certificates") == [(1,)]
 
 
 def test_an_operator_revokes_a_certificate(running: Mesh, nats: Nats) -> None:
     ada, course = running.facts.completes()
     announce(nats, ada, course, new_id())
-    assert within(15, lambda: len(mine(running, ada).certificates) == 1)
+    assert within(30, lambda: len(mine(running, ada).certificates) == 1)
     (found,) = mine(running, ada).certificates
     done = running.process.task("revoke", found.certificate_id)
     assert (done.returncode, done.stdout) == (0, f"revoked {found.certificate_id}\n")
