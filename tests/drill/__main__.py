@@ -7,12 +7,13 @@ import time
 
 from deploy.local.board import Lines
 from deploy.local.trouble import MeshTrouble
-from tests.drill import crash, report, rolling
+from tests.drill import crash, relay, report, rolling
 from tests.drill.report import Entry
 from tests.drill.site import NeverCame, Site
 
 LONG_SECONDS, QUICK_SECONDS = 120.0, 25.0
 LONG_CONTROL_SECONDS, QUICK_CONTROL_SECONDS = 15.0, 4.0
+LONG_RELAY_SECONDS, QUICK_RELAY_SECONDS, RELAY_CONTROL_SECONDS = 45.0, 6.0, 3.0
 
 
 def arguments() -> argparse.Namespace:
@@ -25,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, help="how many at most (as many as there is time for)")
     parser.add_argument("--every", type=float, help="seconds from one fault's end to the next (4; quick: 2)")
     parser.add_argument("--quick", action="store_true", help="the short form, as in the tests")
-    parser.add_argument("--only", choices=(crash.NAME, rolling.NAME), help="this drill alone")
+    parser.add_argument("--only", choices=(crash.NAME, relay.NAME, rolling.NAME), help="this drill alone")
     return parser.parse_args()
 
 
@@ -37,6 +38,15 @@ def crash_settings(chosen: argparse.Namespace, seed: int) -> crash.Settings:
         every_seconds=chosen.every or (2.0 if chosen.quick else 4.0),
         faults=chosen.faults,
         pause_seconds=3.0 if chosen.quick else 8.0,
+    )
+
+
+def relay_settings(chosen: argparse.Namespace, seed: int) -> relay.Settings:
+    return relay.Settings(
+        seconds=QUICK_RELAY_SECONDS if chosen.quick else LONG_RELAY_SECONDS,
+        seed=seed,
+        faults=chosen.faults,
+        every_seconds=1.0 if chosen.quick else 3.0,
     )
 
 
@@ -52,7 +62,10 @@ def run(chosen: argparse.Namespace) -> list[Entry]:
         if chosen.only in (None, crash.NAME):
             say(f"{crash.NAME}, seed {seed}")
             control = QUICK_CONTROL_SECONDS if chosen.quick else LONG_CONTROL_SECONDS
-            entries.append(crash.drill(site, crash_settings(chosen, seed), control, say))
+            entries.append(crash.drill(site, crash_settings(chosen, seed), control, say)[0])
+        if chosen.only in (None, relay.NAME):
+            say(f"{relay.NAME}, seed {seed}")
+            entries.append(relay.drill(site, relay_settings(chosen, seed), RELAY_CONTROL_SECONDS, say))
         if chosen.only in (None, rolling.NAME):
             say(f"{rolling.NAME}, seed {seed}")
             settings = rolling.Settings(seed, clients=chosen.clients, rounds=1 if chosen.quick else 3)
@@ -69,7 +82,7 @@ def tell(entry: Entry) -> None:
     if control := entry.negative_control:
         print(f"  {'control':<18}{control.name}: {'fired' if control.fired else 'DID NOT FIRE'} {control.counts}")
     for name, places in entry.places.items():
-        for place in places:
+        for place in places[: report.MOST_SHOWN]:
             print(f"  ! {name}: {place}")
 
 

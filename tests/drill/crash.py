@@ -110,29 +110,37 @@ class Crowd:
                 self.broken_off.append(f"{who}: {type(reason).__name__} {reason}")
 
 
-def crash(site: Site, settings: Settings, say: Say) -> Entry:
+@dataclass(frozen=True)
+class Run:
+    """What was tried in a run; its name is part of every address and title in it."""
+
+    name: str
+    account: Account
+
+
+def crash(site: Site, settings: Settings, say: Say) -> tuple[Entry, Run]:
     """One run and its judgement, without a control."""
     began = time.monotonic()
-    run = f"run{uuid.uuid4().hex[:8]}"
+    name = f"run{uuid.uuid4().hex[:8]}"
     entry = Entry(NAME, settings.seed, versions=report.versions())
     site.restart_witness(inbox=settings.inbox)
-    history = History(HISTORIES / f"{NAME}-{settings.seed}-{run}.jsonl")
+    history = History(HISTORIES / f"{NAME}-{settings.seed}-{name}.jsonl")
     say(f"history {history.path}")
-    crowd = Crowd(site, history, settings, run)
+    crowd = Crowd(site, history, settings, name)
     crowd.prepare()
     saboteur, repeater = _load(site, settings, crowd, history, say)
     site.await_ready()
     quiet = max(time.monotonic(), saboteur.last_healed)
     history.close()
-    account = Account.of(history.path.read_text().splitlines())
-    _await_drained(site, account, run, settings, entry)
+    run = Run(name, Account.of(history.path.read_text().splitlines()))
+    _await_drained(site, run, settings)
     entry.drain_s = round(time.monotonic() - quiet, 2)
     entry.faults, entry.dup_deliveries = dict(sorted(saboteur.landed.items())), repeater.published
-    _judge(site, account, run, entry)
+    judge(site, run, entry)
     entry.violate("invariant_breaks", [f"broken off: {each}" for each in crowd.broken_off])
     entry.operations["journeys"] = crowd.journeys
     entry.seconds = round(time.monotonic() - began, 1)
-    return entry
+    return entry, run
 
 
 def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: Say) -> tuple[faults.Saboteur, Repeater]:
@@ -166,21 +174,22 @@ def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: S
     return saboteur, repeater
 
 
-def _await_drained(site: Site, account: Account, run: str, settings: Settings, entry: Entry) -> None:
+def _await_drained(site: Site, run: Run, settings: Settings) -> None:
     """Until all that was promised is there and nothing is on its way; what never comes is judged as it stands."""
     watched = set(site.services) | ({witness.NAME} if settings.inbox else set())
 
     def drained() -> bool:
         now = flow.read(site)
         behind = [each for each in now.missing if each.split(maxsplit=1)[0] in watched]
-        return not now.unpublished and not behind and not (account.acked - set(found(site, run)))
+        return not now.unpublished and not behind and not run.account.acked - set(found(site, run.name))
 
     with suppress(NeverCame):
         wait_until(drained, "drained", DRAIN_SECONDS)
 
 
-def _judge(site: Site, account: Account, run: str, entry: Entry) -> None:
-    there = found(site, run)
+def judge(site: Site, run: Run, entry: Entry) -> None:
+    """Hold what is there against what was promised."""
+    account, there = run.account, found(site, run.name)
     counted = tally(account.attempted, account.acked, there)
     events = flow.read(site)
     entry.attempted, entry.acked, entry.recovered = len(account.attempted), len(account.acked), len(counted.recovered)
@@ -199,11 +208,11 @@ def _judge(site: Site, account: Account, run: str, entry: Entry) -> None:
     entry.operations["events"] = sum(len(each) for each in events.announced.values())
 
 
-def drill(site: Site, settings: Settings, control_seconds: float, say: Say) -> Entry:
+def drill(site: Site, settings: Settings, control_seconds: float, say: Say) -> tuple[Entry, Run]:
     """The drill, and the same without the witness' inbox: there the repeated deliveries have to show."""
-    entry = crash(site, settings, say)
+    entry, run = crash(site, settings, say)
     say("negative control: the same load and repetitions, the witness without its inbox")
-    bad = crash(site, replace(settings, inbox=False, seconds=control_seconds, faults=0), say)
+    bad, _ = crash(site, replace(settings, inbox=False, seconds=control_seconds, faults=0), say)
     counts = {"dup_effects": bad.dup_effects, "dup_deliveries": bad.dup_deliveries, "lost": bad.lost}
     entry.negative_control = Control("inbox off", bad.dup_effects > 0, counts)
-    return entry
+    return entry, run

@@ -7,13 +7,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from deploy.local.services import SERVICES
 from deploy.local.supervised import Supervised
+from deploy.local.trouble import MeshTrouble
 from tests.drill import witness
 from tests.drill.history import History
-from tests.drill.site import Site
+from tests.drill.site import NeverCame, Site
 
 STORES = ("nats", "postgres")
 CONSUMERS = ("learning", "certification", "messaging", witness.NAME)
@@ -44,6 +46,12 @@ def drawn(chance: random.Random) -> Iterator[Fault]:
         faults += [Fault("kill9", "gateway")] if number % 2 else []
         chance.shuffle(faults)
         yield from faults
+
+
+def of(chance: random.Random, *targets: str) -> Iterator[Fault]:
+    """Without end: one of these targets killed."""
+    while True:
+        yield Fault("kill9", chance.choice(targets))
 
 
 class Saboteur:
@@ -94,7 +102,12 @@ class Saboteur:
     @staticmethod
     def _await_successor(process: Supervised, pid: int) -> None:
         deadline = time.monotonic() + COMES_BACK_SECONDS
-        while process.pid in (None, pid):
+        while True:
+            if process.pid not in (None, pid):
+                with suppress(MeshTrouble):
+                    # Its supervisor is at work on it, so this only waits until it is ready.
+                    process.start()
+                    return
             if time.monotonic() > deadline:
-                raise AssertionError(f"{process.name} was killed and never came back")
+                raise NeverCame(f"{process.name} was killed and never came back")
             time.sleep(0.05)

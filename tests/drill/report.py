@@ -63,7 +63,7 @@ class Entry:
         """Count violations of one sort and say where they are."""
         setattr(self, name, getattr(self, name) + len(places))
         if places:
-            self.places[name] = [*self.places.get(name, []), *places][:MOST_SHOWN]
+            self.places[name] = [*self.places.get(name, []), *places]
 
 
 def versions() -> dict[str, str]:
@@ -76,4 +76,9 @@ def write(entries: list[Entry], path: Path = REPORT) -> None:
     names = {entry.name for entry in entries}
     kept = [entry for entry in earlier if entry["name"] not in names]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([*kept, *map(asdict, entries)], indent=2) + "\n")
+    path.write_text(json.dumps([*kept, *map(_shown, entries)], indent=2) + "\n")
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    places = {name: places[:MOST_SHOWN] for name, places in entry.places.items()}
+    return {**asdict(entry), "places": places}

@@ -53,8 +53,8 @@ class Site:
         self._folder.chmod(0o755)
         self._board = board or Silent()
         self.mesh = Mesh(self._folder / "mesh", services=services, rate_limit=1_000_000, board=self._board)
-        self._witness: Supervised | None = None
-        self._watch: Watch | None = None
+        self._beside: dict[str, Supervised] = {}
+        self._watches: list[Watch] = []
         self._inbox = True
 
     def __enter__(self) -> Self:
@@ -73,8 +73,7 @@ class Site:
 
     @property
     def processes(self) -> dict[str, Supervised]:
-        beside = {witness.NAME: self._witness} if self._witness else {}
-        return {**self.mesh.processes, **beside}
+        return {**self.mesh.processes, **self._beside}
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -94,10 +93,9 @@ class Site:
 
     def restart_witness(self, *, inbox: bool) -> None:
         """Without its inbox it is the negative control."""
-        assert self._witness is not None
         if inbox is not self._inbox:
             self._inbox = inbox
-            self._witness.restart()
+            self._beside[witness.NAME].restart()
 
     def await_ready(self, patience_seconds: float = 60.0) -> None:
         """Until every process runs and the gateway finds every service healthy."""
@@ -112,6 +110,25 @@ class Site:
 
         wait_until(ready, "every process ready", patience_seconds)
 
+    def add(self, name: str, command: Callable[[], tuple[str, ...]]) -> Supervised:
+        """Start a process of the drill's own, with the witness' database and the observer's rights; it comes back."""
+        log = self.mesh.plan.logs / f"{name}.log"
+
+        def launch() -> Launch:
+            urls = self.mesh.plan.postgres.service_urls(witness.NAME)
+            env = {**self.mesh.plan.environment, **urls, "CAMPUS_NATS_URL": self.mesh.nats_url(OBSERVER)}
+            return Launch(command=(sys.executable, "-m", *command()), env=env, ready=health.ready_line(log))
+
+        process = self._beside[name] = Supervised(name, Program(name, launch, log, ROOT))
+        process.start()
+        watch = Watch([process], self._board, lambda: None)
+        self._watches.append(watch)
+        watch.start()
+        return process
+
+    def remove(self, name: str) -> None:
+        self._beside.pop(name).terminate()
+
     def _begin_witness(self) -> None:
         self.mesh.plan.postgres.ensure_service(witness.NAME)
         owner = self.mesh.plan.postgres.url("campus_witness", "witness_owner")
@@ -119,27 +136,15 @@ class Site:
         for metadata in (chassis.METADATA, witness.METADATA):
             metadata.create_all(engine)
         engine.dispose()
-        log = self.mesh.plan.logs / "witness.log"
-
-        def launch() -> Launch:
-            urls = self.mesh.plan.postgres.service_urls(witness.NAME)
-            env = {**self.mesh.plan.environment, **urls, "CAMPUS_NATS_URL": self.mesh.nats_url(OBSERVER)}
-            flags = () if self._inbox else ("--without-inbox",)
-            command = (sys.executable, "-m", "tests.drill.witness", *flags)
-            return Launch(command=command, env=env, ready=health.ready_line(log))
-
-        self._witness = Supervised(witness.NAME, Program(witness.NAME, launch, log, ROOT))
-        self._witness.start()
-        self._watch = Watch([self._witness], self._board, lambda: None)
-        self._watch.start()
+        self.add(witness.NAME, lambda: ("tests.drill.witness", *(() if self._inbox else ("--without-inbox",))))
 
     def _close(self) -> None:
-        if self._watch:
-            self._watch.stop()
-        if self._witness:
-            self._witness.terminate()
-        if self._watch:
-            self._watch.join()
+        for watch in self._watches:
+            watch.stop()
+        for process in self._beside.values():
+            process.terminate()
+        for watch in self._watches:
+            watch.join()
         self.mesh.stop()
         Postgres(self._folder / "mesh" / "postgres").clear()
         shutil.rmtree(self._folder, ignore_errors=True)
