@@ -20,6 +20,10 @@ from services.kernel.events import AlreadyHandled, Handling, event_to_mark
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
 
+# Made once: to put a statement together costs as much as to run it.
+_ANNOUNCE = sa.insert(tables.outbox)
+_MARK = insert(tables.inbox).on_conflict_do_nothing().returning(tables.inbox.c.event_id)
+
 
 class Work:
     """One transaction: what is executed and announced here happens together or not at all."""
@@ -60,7 +64,7 @@ class Work:
     def flush(self) -> None:
         """Stores what was announced so far; the writer calls it before it commits."""
         if self._announced:
-            self.execute(sa.insert(tables.outbox), self._announced)
+            self.execute(_ANNOUNCE, self._announced)
             self._announced = []
             self.has_announced = True
 
@@ -89,8 +93,7 @@ class Requests:
 
 def mark_in_inbox(work: Work, event: Handling) -> None:
     """Marks an event in the transaction of its effect; raises AlreadyHandled when it had its effect before."""
-    row = insert(tables.inbox).values(consumer=event.consumer, event_id=event.event_id)
-    if not work.execute(row.on_conflict_do_nothing().returning(tables.inbox.c.event_id)).first():
+    if not work.execute(_MARK, {"consumer": event.consumer, "event_id": event.event_id}).first():
         raise AlreadyHandled
 
 
