@@ -1,6 +1,7 @@
 """What must hold between the services at the end, whatever died meanwhile."""
 
 from collections import Counter
+from typing import LiteralString
 
 import httpx
 
@@ -12,7 +13,7 @@ from tests.drill.site import Site
 
 def breaks(site: Site) -> list[str]:
     """Every place where something that must hold doesn't."""
-    return [*_ledger(site), *_provider(site), *_access(site), *_certificates(site), *_dead_letters(site)]
+    return [*_ledger(site), *_provider(site), *_access(site), *_certificates(site), *_mail(site), *_dead_letters(site)]
 
 
 def _ledger(site: Site) -> list[str]:
@@ -89,6 +90,30 @@ def _certificates(site: Site) -> list[str]:
         for each in done | issued
         if done[each] != issued[each]
     ]
+
+
+def mails_sent_again(site: Site) -> int:
+    """Mails beyond one for each delivery. SMTP knows no repetition, so a crash between the server's word and our commit
+    may send one again; it carries the same Message-ID."""
+    return sum(max(0, arrived - made) for made, _, arrived in _mails(site).values())
+
+
+def _mail(site: Site) -> list[str]:
+    """What messaging says was sent, arrived."""
+    return [f"{who} was sent {sent} mails and got {got}" for who, (_, sent, got) in _mails(site).items() if got < sent]
+
+
+def _mails(site: Site) -> dict[str, tuple[int, int, int]]:
+    """Per address: deliveries by mail, those of which messaging says that they were sent, and mails that arrived."""
+    query: LiteralString = "SELECT user_id, state FROM deliveries WHERE channel = 'email'"
+    deliveries = rows(site, "messaging", query)
+    made, sent = Counter(user for user, _ in deliveries), Counter(user for user, state in deliveries if state == "sent")
+    inbox = f"http://127.0.0.1:{site.mesh.plan.port('mail')}/api/messages"
+    found = {}
+    for user, email in rows(site, "identity", "SELECT id, email FROM users"):
+        arrived = httpx.get(inbox, params={"to": email}, timeout=10).json()["messages"]
+        found[email] = (made[user], sent[user], len(arrived))
+    return found
 
 
 def _dead_letters(site: Site) -> list[str]:

@@ -20,16 +20,19 @@ from deploy.local.plan import ROOT
 from deploy.local.rest import Refused
 from tests.drill import books, faults, flow, report, witness
 from tests.drill.caller import Caller, GaveUp
-from tests.drill.found import found
+from tests.drill.found import emails, found
 from tests.drill.history import Account, History, tally
 from tests.drill.journeys import Course, Student, Teacher
 from tests.drill.repeats import Repeater
 from tests.drill.report import Control, Entry
+from tests.drill.shown import of_these, shown
 from tests.drill.site import NeverCame, Site, wait_until
 
 NAME = "crash"
 HISTORIES = ROOT / "build" / "drill"
 DRAIN_SECONDS = 120.0
+# Signing in costs a password's hash.
+MOST_ASKED = 30
 FIRST_COURSES = ((4900, "paid"), (900, "cheap"), (0, "free"))
 
 Say = Callable[[str], None]
@@ -194,6 +197,7 @@ def judge(site: Site, run: Run, entry: Entry) -> None:
     events = flow.read(site)
     entry.attempted, entry.acked, entry.recovered = len(account.attempted), len(account.acked), len(counted.recovered)
     entry.violate("lost", counted.lost)
+    entry.violate("lost", _not_shown(site, run))
     entry.violate("unexpected", counted.unexpected)
     again = counted.repeated + events.announced_again + events.acted_again
     entry.violate("dup_effects", list(again.elements()))
@@ -205,7 +209,15 @@ def judge(site: Site, run: Run, entry: Entry) -> None:
     entry.max_stall_s = round(account.max_stall_seconds, 2)
     entry.uncertain = dict(account.uncertain.most_common())
     entry.operations |= {"begun": len(account.effects_of), "answered": len({op for _, op in account.answered})}
+    entry.operations["mails sent again"] = books.mails_sent_again(site)
     entry.operations["events"] = sum(len(each) for each in events.announced.values())
+
+
+def _not_shown(site: Site, run: Run) -> list[str]:
+    """What was promised to some of the students, and the API does not show them."""
+    students = set(sorted(emails(site, run.name).values())[:MOST_ASKED])
+    promised = of_these(run.account.acked, students)
+    return [f"{effect} (by the API)" for effect in sorted(promised - set(shown(site, students)))]
 
 
 def drill(site: Site, settings: Settings, control_seconds: float, say: Say) -> tuple[Entry, Run]:

@@ -23,7 +23,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def crashed(site: Site) -> tuple[Entry, crash.Run]:
-    settings = crash.Settings(seconds=12, seed=SEED, clients=4, every_seconds=1, pause_seconds=2)
+    settings = crash.Settings(seconds=10, seed=SEED, clients=4, every_seconds=0.5, pause_seconds=2)
     return crash.drill(site, settings, control_seconds=2, say=print)
 
 
@@ -47,7 +47,7 @@ def test_without_an_inbox_the_same_load_and_repetitions_show_twice(crashed: tupl
 
 
 def test_a_relay_that_is_killed_forgets_nothing_and_one_by_cursor_does(site: Site) -> None:
-    entry = in_short(relay.drill(site, relay.Settings(4, SEED, every_seconds=1), 2, print))
+    entry = in_short(relay.drill(site, relay.Settings(3, SEED, every_seconds=0.5), 1.5, print))
     assert not entry.violations, entry.places
     assert entry.faults
     assert entry.passed, entry.negative_control
