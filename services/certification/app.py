@@ -4,7 +4,6 @@ import sys
 
 from campus.identity.v1.key_service_pb2 import GetKeySetRequest
 from campus.identity.v1.key_service_pb2_grpc import KeyServiceStub
-from google.cloud import storage
 from pydantic import Field
 
 from services.certification import api, commands, queries
@@ -19,7 +18,7 @@ from services.certification.adapters.page import HEADERS, verification_page
 from services.certification.adapters.postgres import PostgresStore
 from services.certification.adapters.press import PdfPress
 from services.certification.adapters.shelf import PrintingShelf
-from services.certification.adapters.storage import StorageArchive
+from services.certification.adapters.storage import StorageArchive, storage_client
 from services.certification.consumers import Consumers, PrintRoom
 from services.chassis.bus import Bus
 from services.chassis.clients import Neighbour
@@ -48,7 +47,7 @@ def build(settings: Settings) -> App:
     )
     key_set = KeyServiceStub(asked["identity"].channel).GetKeySet
     # Where the storage is and who we are stands in the client library's own environment.
-    archive = StorageArchive(storage.Client(), settings.storage_bucket)  # type: ignore[no-untyped-call]
+    archive = StorageArchive(storage_client(), settings.storage_bucket)
     press = PdfPress(settings.public_url)
     shelf = PrintingShelf(store, press, archive, system_clock)
     room = PrintRoom(lambda: commands.print_due(store, press, archive, system_clock), settings.print_poll_seconds)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import google.auth
 import requests
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
@@ -21,6 +22,14 @@ _TROUBLE = (
     auth_exceptions.RefreshError,
     requests.RequestException,
 )
+
+
+def storage_client() -> storage.Client:
+    """A client as the library's own environment says, in the universe of the account: in one that isn't Google's, as
+    the local storage's, the library asks nothing of Google."""
+    credentials, project = google.auth.default()
+    options = {"universe_domain": credentials.universe_domain}
+    return storage.Client(project, credentials, client_options=options)  # type: ignore[no-untyped-call]
 
 
 class StorageArchive:
