@@ -70,6 +70,7 @@ class Saboteur:
         self._site, self._history, self._faults, self._say = site, history, faults, say
         self._every, self._pause = every_seconds, pause_seconds
         self.landed: Counter[str] = Counter()
+        self.dead: list[str] = []
         self.last_healed = time.monotonic()
 
     def work(self, stopping: threading.Event, most: int | None) -> None:
@@ -77,8 +78,11 @@ class Saboteur:
             if most is not None and self.landed.total() >= most:
                 return
             fault = next(fault for fault in self._faults if fault.process in self._site.processes)
-            if self._land(fault):
-                self.landed[fault.name] += 1
+            try:
+                if self._land(fault):
+                    self.landed[fault.name] += 1
+            except NeverCame as never:
+                self.dead.append(str(never))
 
     def _land(self, fault: Fault) -> bool:
         """Whether it hit a process that ran; returns when that one runs again."""
@@ -109,5 +113,5 @@ class Saboteur:
                     process.start()
                     return
             if time.monotonic() > deadline:
-                raise NeverCame(f"{process.name} was killed and never came back")
+                raise NeverCame(f"{process.name} was killed and did not come back in {COMES_BACK_SECONDS:.0f} s")
             time.sleep(0.05)

@@ -57,7 +57,7 @@ class Writing:
 
     def threads(self, stopping: threading.Event) -> list[threading.Thread]:
         numbers = range(self._settings.writers)
-        return [threading.Thread(target=self._write, args=(number, stopping)) for number in numbers]
+        return [threading.Thread(target=self._write, args=(number, stopping), daemon=True) for number in numbers]
 
     def close(self) -> None:
         self._writer.close()
@@ -142,6 +142,7 @@ def relay(site: Site, settings: Settings, say: Say) -> Entry:
     finally:
         site.remove(relay_process.NAME)
     entry.faults = dict(sorted(saboteur.landed.items()))
+    entry.violate("invariant_breaks", saboteur.dead)
     _judge(account, events, entry)
     entry.seconds = round(time.monotonic() - began, 1)
     return entry
@@ -159,11 +160,14 @@ def _load(site: Site, settings: Settings, say: Say) -> tuple[Account, faults.Sab
         say=say,
     )
     enough = threading.Event()
-    threads = [*writing.threads(enough), threading.Thread(target=saboteur.work, args=(enough, settings.faults))]
+    sabotage = threading.Thread(target=saboteur.work, args=(enough, settings.faults), daemon=True)
+    threads = [sabotage, *writing.threads(enough)]
     for thread in threads:
         thread.start()
-    time.sleep(settings.seconds)
-    enough.set()
+    try:
+        time.sleep(settings.seconds)
+    finally:
+        enough.set()
     for thread in threads:
         thread.join()
     writing.close()

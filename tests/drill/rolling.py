@@ -128,7 +128,7 @@ class Traffic:
         self._pause, self._timeout = len(regulars) / calls_per_second, timeout_seconds
 
     def threads(self, stopping: threading.Event) -> list[threading.Thread]:
-        return [threading.Thread(target=self._go, args=(regular, stopping)) for regular in self._regulars]
+        return [threading.Thread(target=self._go, args=(regular, stopping), daemon=True) for regular in self._regulars]
 
     def _go(self, regular: Regular, stopping: threading.Event) -> None:
         # A context of its own: loading the system's authorities would cost more than a call.
@@ -166,20 +166,26 @@ def rolling(site: Site, settings: Settings, services: tuple[str, ...], timeout_s
     threads = Traffic(history, regulars, settings.calls_per_second, timeout_seconds).threads(stopping)
     for thread in threads:
         thread.start()
-    time.sleep(SETTLE_SECONDS)
-    for service in services * settings.rounds:
-        at = time.monotonic()
-        site.mesh.process(service).restart()
-        say(f"sigterm:{service}, ready again after {time.monotonic() - at:.1f} s")
-        entry.faults[f"sigterm:{service}"] = entry.faults.get(f"sigterm:{service}", 0) + 1
-        time.sleep(SETTLE_SECONDS)
-    stopping.set()
+    try:
+        _restart_each(site, services * settings.rounds, entry, say)
+    finally:
+        stopping.set()
     for thread in threads:
         thread.join()
     history.close()
     _judge(site, Account.of(history.path.read_text().splitlines()), run, entry)
     entry.seconds = round(time.monotonic() - began, 1)
     return entry
+
+
+def _restart_each(site: Site, services: tuple[str, ...], entry: Entry, say: Say) -> None:
+    time.sleep(SETTLE_SECONDS)
+    for service in services:
+        at = time.monotonic()
+        site.mesh.process(service).restart()
+        say(f"sigterm:{service}, ready again after {time.monotonic() - at:.1f} s")
+        entry.faults[f"sigterm:{service}"] = entry.faults.get(f"sigterm:{service}", 0) + 1
+        time.sleep(SETTLE_SECONDS)
 
 
 def _regulars(site: Site, settings: Settings, history: History, run: str) -> list[Regular]:
