@@ -17,6 +17,7 @@ from tests.drill import witness
 from tests.drill.history import History
 from tests.drill.site import NeverCame, Site
 
+SELDOM = ("gateway", "storage", "mail")
 STORES = ("nats", "postgres")
 CONSUMERS = ("learning", "certification", "messaging", witness.NAME)
 COMES_BACK_SECONDS = 60.0
@@ -38,12 +39,12 @@ class Fault:
 
 
 def drawn(chance: random.Random) -> Iterator[Fault]:
-    """Without end: every target in each round in a new order, the gateway in every second one."""
+    """Without end: each round hits every target, in a new order; some are hit in every second round only."""
     for number in range(1_000_000):
         targets = [*SERVICES, witness.NAME, *STORES, *STORES]
         faults = [Fault("kill9", target) for target in targets]
         faults += [Fault("pause", consumer) for consumer in chance.sample(CONSUMERS, 2)]
-        faults += [Fault("kill9", "gateway")] if number % 2 else []
+        faults += [Fault("kill9", target) for target in SELDOM] if number % 2 else []
         chance.shuffle(faults)
         yield from faults
 

@@ -21,6 +21,7 @@ ONCE = {
     "campus.learning.v1.CourseCompleted",
     "campus.certification.v1.CertificateIssued",
 }
+LISTENERS = ("learning", "certification", "messaging", witness.NAME)
 LESSON_COMPLETED = events_pb2.LessonCompleted.DESCRIPTOR.full_name
 
 
@@ -57,8 +58,8 @@ class Flow:
 
     @property
     def missing(self) -> list[str]:
-        """Events that a consumer wants and did not act on."""
-        return [
+        """Events that a consumer wants and did not act on, and consumers that should want some and don't."""
+        return [f"{consumer} listens to nothing" for consumer in LISTENERS if not self.wanted.get(consumer)] + [
             f"{consumer} lacks {each.subject} {each.id}"
             for consumer, subjects in self.wanted.items()
             for each in self._all()

@@ -7,14 +7,17 @@ from itertools import islice
 
 from deploy.local.services import SERVICES
 from tests.drill import faults
-from tests.drill.flow import Announced, Flow
+from tests.drill.flow import LISTENERS, Announced, Flow
 from tests.drill.repeats import spelled_otherwise
 
+PAYING = "campus.billing.v1.PaymentFailed"
 GRANTED = "campus.billing.v1.EntitlementGranted"
 
 
-def event(name: str, aggregate: str = "a", version: int = 1, *, published: bool = True) -> Announced:
-    return Announced(name, GRANTED, aggregate, version, published, b"")
+def event(
+    name: str, aggregate: str = "a", version: int = 1, *, subject: str = PAYING, published: bool = True
+) -> Announced:
+    return Announced(name, subject, aggregate, version, published, b"")
 
 
 def flow(announced: list[Announced], **acted: list[str]) -> Flow:
@@ -23,7 +26,8 @@ def flow(announced: list[Announced], **acted: list[str]) -> Flow:
         consumer: {name: [place for place, each in enumerate(order) if each == name] for name in order}
         for consumer, order in acted.items()
     }
-    return Flow({"billing": announced}, {consumer: {GRANTED} for consumer in acted}, places)
+    quiet = {consumer: {"campus.catalog.v1.CourseArchived"} for consumer in LISTENERS}
+    return Flow({"billing": announced}, {**quiet, **{consumer: {PAYING} for consumer in acted}}, places)
 
 
 def test_a_flow_in_which_all_went_well_shows_nothing() -> None:
@@ -33,13 +37,18 @@ def test_a_flow_in_which_all_went_well_shows_nothing() -> None:
 
 
 def test_an_event_that_was_not_published_shows() -> None:
-    assert flow([event("1", published=False)]).unpublished == [f"{GRANTED} 1"]
+    assert flow([event("1", published=False)]).unpublished == [f"{PAYING} 1"]
 
 
 def test_an_event_that_one_consumer_never_acted_on_shows() -> None:
     assert flow([event("1"), event("2", "b")], learning=["1"], witness=["1", "2"]).missing == [
-        f"learning lacks {GRANTED} 2"
+        f"learning lacks {PAYING} 2"
     ]
+
+
+def test_a_consumer_that_listens_to_nothing_shows() -> None:
+    deaf = Flow({}, {consumer: {PAYING} for consumer in LISTENERS if consumer != "messaging"}, {})
+    assert deaf.missing == ["messaging listens to nothing"]
 
 
 def test_an_event_that_nobody_announced_shows() -> None:
@@ -51,12 +60,12 @@ def test_acting_twice_on_an_event_shows() -> None:
 
 
 def test_announcing_the_same_cause_twice_shows() -> None:
-    assert flow([event("1"), event("2")]).announced_again.total() == 1
+    assert flow([event("1", subject=GRANTED), event("2", subject=GRANTED)]).announced_again.total() == 1
 
 
 def test_acting_on_a_later_version_first_shows() -> None:
     found = flow([event("1"), event("2", version=2)], learning=["2", "1"]).disorder
-    assert found == [f"learning: {GRANTED} 2 before {GRANTED} 1"]
+    assert found == [f"learning: {PAYING} 2 before {PAYING} 1"]
 
 
 def test_versions_that_fall_show() -> None:
