@@ -19,12 +19,13 @@ from services.certification.adapters.postgres import PostgresStore
 from services.certification.adapters.press import PdfPress
 from services.certification.adapters.shelf import PrintingShelf
 from services.certification.adapters.storage import StorageArchive, storage_client
-from services.certification.consumers import Consumers, PrintRoom
+from services.certification.consumers import Consumers
 from services.chassis.bus import Bus
 from services.chassis.clients import Neighbour
 from services.chassis.db import Database
 from services.chassis.run import App
 from services.chassis.settings import ServiceSettings
+from services.chassis.worker import Worker
 from services.kernel.clock import system_clock
 
 
@@ -50,7 +51,9 @@ def build(settings: Settings) -> App:
     archive = StorageArchive(storage_client(), settings.storage_bucket)
     press = PdfPress(settings.public_url)
     shelf = PrintingShelf(store, press, archive, system_clock)
-    room = PrintRoom(lambda: commands.print_due(store, press, archive, system_clock), settings.print_poll_seconds)
+    room = Worker(
+        "print-room", lambda: commands.print_due(store, press, archive, system_clock), settings.print_poll_seconds
+    )
 
     def revoke(certificate_ids: list[str]) -> None:
         """Withdraws certificates that should never have been issued."""

@@ -1,14 +1,11 @@
 """Learning's event: it has its effect once, in whatever company it comes."""
 
-import threading
-import time
-
 import pytest
 from campus.learning.v1.events_pb2 import CourseCompleted
 
 from services.certification import commands
 from services.certification.adapters.postgres import PostgresStore
-from services.certification.consumers import Consumers, PrintRoom
+from services.certification.consumers import Consumers
 from services.certification.domain.certificate import Completion
 from services.certification.domain.errors import CourseNotCompleted
 from services.certification.wire import timestamp
@@ -100,28 +97,3 @@ def test_an_event_that_no_neighbour_confirms_yet_comes_again(told: Told, neighbo
     neighbours.completions[ids] = true
     told(ids, event_id)
     assert told.certified(ids)
-
-
-def test_the_print_room_works_when_woken_survives_faults_and_ends() -> None:
-    due, printed, faults = [3], threading.Event(), [1]
-
-    def step() -> bool:
-        if faults[0]:
-            faults[0] -= 1
-            raise DependencyUnavailable(dependency="storage")
-        if not due[0]:
-            return False
-        due[0] -= 1
-        if not due[0]:
-            printed.set()
-        return True
-
-    room = PrintRoom(step, pause=60)
-    room.start()
-    time.sleep(0.05)
-    assert due == [3], "after a fault it waits"
-    room.wake()
-    assert printed.wait(5)
-    room.stop()
-    room.wake()
-    assert due == [0]

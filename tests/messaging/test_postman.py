@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,12 +15,11 @@ from aiosmtpd.controller import Controller
 
 from deploy.local import ports
 from services.chassis.db import Database
+from services.chassis.worker import Worker
 from services.kernel.clock import system_clock
-from services.kernel.errors import DependencyUnavailable
 from services.kernel.ids import new_id
 from services.messaging import commands, queries
 from services.messaging.adapters.postgres import PostgresStore
-from services.messaging.adapters.postman import Postman
 from services.messaging.adapters.smtp import SmtpMailer
 from services.messaging.domain.delivery import LEASE, State
 from services.messaging.domain.notification import Channel
@@ -56,11 +54,11 @@ def store(database: Database) -> PostgresStore:
 
 
 @pytest.fixture
-def postmen() -> Iterator[Callable[..., Postman]]:
-    running: list[Postman] = []
+def postmen() -> Iterator[Callable[..., Worker]]:
+    running: list[Worker] = []
 
-    def start(deliver_next: Callable[[], bool], **options: Any) -> Postman:
-        running.append(Postman(deliver_next, **options))
+    def start(deliver_next: Callable[[], bool], **options: Any) -> Worker:
+        running.append(Worker("postman", deliver_next, **options))
         running[-1].start()
         return running[-1]
 
@@ -70,7 +68,7 @@ def postmen() -> Iterator[Callable[..., Postman]]:
 
 
 def test_a_mail_goes_out_as_soon_as_the_sender_is_woken(
-    database: Database, store: PostgresStore, users: FakeUsers, office: PostOffice, postmen: Callable[..., Postman]
+    database: Database, store: PostgresStore, users: FakeUsers, office: PostOffice, postmen: Callable[..., Worker]
 ) -> None:
     to = f"u{new_id()}@example.com"
     mailer = SmtpMailer(f"smtp://127.0.0.1:{office.smtp_port}", SENDER, system_clock)
@@ -81,7 +79,7 @@ def test_a_mail_goes_out_as_soon_as_the_sender_is_woken(
         looked.set()
         return found
 
-    postman = postmen(deliver, threads=1, poll_seconds=60)
+    postman = postmen(deliver, threads=1, pause=60)
     assert looked.wait(5)
     mail = mailed(store, users.has("Ada", to))
     postman.wake()
@@ -89,28 +87,14 @@ def test_a_mail_goes_out_as_soon_as_the_sender_is_woken(
     assert len(office.messages(to)) == 1
 
 
-def test_a_sender_that_nobody_wakes_looks_by_itself_and_outlives_trouble(postmen: Callable[..., Postman]) -> None:
-    times: list[float] = []
-
-    def deliver() -> bool:
-        times.append(time.monotonic())
-        if len(times) == 2:
-            raise DependencyUnavailable
-        return False
-
-    postmen(deliver, threads=1, poll_seconds=0.02)
-    within(30, lambda: len(times) >= 4)
-    assert min(after - before for before, after in pairwise(times)) >= 0.015
-
-
 def test_several_senders_share_the_work_and_each_mail_is_sent_once(
-    database: Database, store: PostgresStore, users: FakeUsers, office: PostOffice, postmen: Callable[..., Postman]
+    database: Database, store: PostgresStore, users: FakeUsers, office: PostOffice, postmen: Callable[..., Worker]
 ) -> None:
     addresses = [f"u{new_id()}@example.com" for _ in range(24)]
     mails = [mailed(store, users.has("Ada", to)) for to in addresses]
     mailer = SmtpMailer(f"smtp://127.0.0.1:{office.smtp_port}", SENDER, system_clock)
     for _ in range(3):
-        postmen(lambda: commands.deliver_next(store, users, mailer, SITE, system_clock), threads=2, poll_seconds=1)
+        postmen(lambda: commands.deliver_next(store, users, mailer, SITE, system_clock), threads=2, pause=1)
     within(60, lambda: all(state(database, mail)[0] == State.SENT for mail in mails))
     assert [len(office.messages(to)) for to in addresses] == [1] * len(addresses)
     assert {state(database, mail)[1] for mail in mails} == {1}
