@@ -108,11 +108,11 @@ def _mails(site: Site) -> dict[str, tuple[int, int, int]]:
     query: LiteralString = "SELECT user_id, state FROM deliveries WHERE channel = 'email'"
     deliveries = rows(site, "messaging", query)
     made, sent = Counter(user for user, _ in deliveries), Counter(user for user, state in deliveries if state == "sent")
-    inbox = f"http://127.0.0.1:{site.mesh.plan.port('mail')}/api/messages"
     found = {}
-    for user, email in rows(site, "identity", "SELECT id, email FROM users"):
-        arrived = httpx.get(inbox, params={"to": email}, timeout=10).json()["messages"]
-        found[email] = (made[user], sent[user], len(arrived))
+    with httpx.Client(base_url=f"http://127.0.0.1:{site.mesh.plan.port('mail')}", timeout=10) as inbox:
+        for user, email in rows(site, "identity", "SELECT id, email FROM users"):
+            arrived = inbox.get("/api/messages", params={"to": email}).json()["messages"]
+            found[email] = (made[user], sent[user], len(arrived))
     return found
 
 
