@@ -147,16 +147,15 @@ def crash(site: Site, settings: Settings, say: Say) -> tuple[Entry, Run]:
 
 def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: Say) -> tuple[faults.Saboteur, Repeater]:
     """Everything at once for so many seconds; then no more faults, and what was begun comes to its end."""
-    chance = random.Random(settings.seed)
     saboteur = faults.Saboteur(
         site,
         history,
-        faults.drawn(chance),
+        faults.drawn(random.Random(settings.seed)),
         every_seconds=settings.every_seconds,
         pause_seconds=settings.pause_seconds,
         say=say,
     )
-    repeater = Repeater(site.mesh.nats_url(OBSERVER), chance)
+    repeater = Repeater(site.mesh.nats_url(OBSERVER), random.Random(f"{settings.seed} repeater"))
     enough, over = threading.Event(), threading.Event()
     repeating = threading.Thread(target=repeater.work, args=(over,), name="repeater", daemon=True)
     sabotage = threading.Thread(target=saboteur.work, args=(enough, settings.faults), name="saboteur", daemon=True)

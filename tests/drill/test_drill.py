@@ -11,7 +11,8 @@ from tests.drill import crash, relay, report, rolling
 from tests.drill.report import Entry
 from tests.drill.site import Site
 
-SEED = 20
+# Its first faults are NATS, billing, PostgreSQL, messaging, learning.
+SEED = 123
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -23,7 +24,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def crashed(site: Site) -> tuple[Entry, crash.Run]:
-    settings = crash.Settings(seconds=10, seed=SEED, clients=4, every_seconds=0.5, pause_seconds=2)
+    settings = crash.Settings(seconds=11, seed=SEED, clients=4, every_seconds=0.5, pause_seconds=2)
     return crash.drill(site, settings, control_seconds=2, say=print)
 
 
