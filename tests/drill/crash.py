@@ -185,7 +185,8 @@ def _await_drained(site: Site, run: Run, settings: Settings) -> None:
     def drained() -> bool:
         now = flow.read(site)
         behind = [each for each in now.missing if each.split(maxsplit=1)[0] in watched]
-        return not now.unpublished and not behind and not run.account.acked - set(found(site, run.name))
+        on_their_way = now.undelivered or now.unpublished or behind
+        return not on_their_way and not run.account.acked - set(found(site, run.name))
 
     with suppress(NeverCame):
         wait_until(drained, "drained", DRAIN_SECONDS)

@@ -51,6 +51,7 @@ class Flow:
     announced: dict[str, list[Announced]]
     wanted: dict[str, set[str]]
     acted: dict[str, dict[str, list[Any]]]
+    undelivered: int = 0
 
     @property
     def unpublished(self) -> list[str]:
@@ -120,24 +121,32 @@ class Flow:
 
 def read(site: Site) -> Flow:
     """The flow as it is now. Consumers first: what they lack is then surely in an outbox that is read later."""
-    wanted = subscribed(site)
+    consumers = _consumers(site)
+    wanted = _wanted(consumers)
     acted = {consumer: _acted(site, consumer) for consumer in wanted}
-    return Flow({service: _outbox(site, service) for service in site.services}, wanted, acted)
+    undelivered = sum(consumer["num_pending"] for consumer in consumers)
+    return Flow({service: _outbox(site, service) for service in site.services}, wanted, acted, undelivered)
 
 
-def subscribed(site: Site) -> dict[str, set[str]]:
-    """The events each consumer asked JetStream for; the witness wants all of them."""
-    answer = httpx.get(
-        f"http://127.0.0.1:{site.mesh.plan.nats.monitor_port}/jsz", params={"consumers": "1", "config": "1"}, timeout=5
-    )
+def _consumers(site: Site) -> list[dict[str, Any]]:
+    """What JetStream knows of the consumers that services and the witness made."""
+    monitor = f"http://127.0.0.1:{site.mesh.plan.nats.monitor_port}/jsz"
+    answer = httpx.get(monitor, params={"consumers": "1", "config": "1"}, timeout=5).json()
+    return [
+        consumer
+        for account in answer.get("account_details", [])
+        for stream in account.get("stream_detail") or []
+        for consumer in stream.get("consumer_detail") or []
+        if consumer["config"].get("durable_name") in (*site.services, witness.NAME)
+    ]
+
+
+def _wanted(consumers: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """The events each consumer asked for; the witness wants all of them."""
     found: dict[str, set[str]] = defaultdict(set)
-    for account in answer.json().get("account_details", []):
-        for stream in account.get("stream_detail") or []:
-            for consumer in stream.get("consumer_detail") or []:
-                config = consumer["config"]
-                if config.get("durable_name") in (*site.services, witness.NAME):
-                    subjects = config.get("filter_subjects") or [config.get("filter_subject")]
-                    found[config["durable_name"]].update(subjects)
+    for consumer in consumers:
+        config = consumer["config"]
+        found[config["durable_name"]].update(config.get("filter_subjects") or [config.get("filter_subject")])
     found[witness.NAME] |= {event_type.DESCRIPTOR.full_name for event_type in witness.event_types()}
     return dict(found)
 
