@@ -21,7 +21,6 @@ from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
 
 # Made once: to put a statement together costs as much as to run it.
-_ANNOUNCE = sa.insert(tables.outbox)
 _MARK = insert(tables.inbox).on_conflict_do_nothing().returning(tables.inbox.c.event_id)
 
 
@@ -64,7 +63,7 @@ class Work:
     def flush(self) -> None:
         """Stores what was announced so far; the writer calls it before it commits."""
         if self._announced:
-            self.execute(_ANNOUNCE, self._announced)
+            self.execute(sa.insert(tables.outbox), self._announced)
             self._announced = []
             self.has_announced = True
 

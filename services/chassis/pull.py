@@ -88,9 +88,7 @@ class Pull:
         """Finishes the events at hand. What else was fetched is delivered to the next who has the turn."""
         self._stopping = True
         with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                for _ in range(AT_ONCE):
-                    await self._slots.acquire()
+            await asyncio.wait_for(asyncio.gather(*(self._slots.acquire() for _ in range(AT_ONCE))), 10)
         for task in (*self._tasks, *self._at_work):
             task.cancel()
         await asyncio.wait(self._tasks, timeout=10)
