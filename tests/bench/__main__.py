@@ -1,7 +1,8 @@
 """`python -m tests.bench`: throughput as shares of a bare gRPC echo, latency of events, ready time and memory.
 
-A server under test and its echo are pinned to one core alike, the load generator to another; PostgreSQL, NATS and
-Envoy run where they like. The two take turns, and the figure is the median of the ratios within each turn.
+A server under test and its echo are pinned to one core alike and have as many threads (8 for GetCourse over gRPC,
+which is what suits a pinned process; else the service's default), the load generator is pinned to another;
+PostgreSQL, NATS and Envoy run where they like. The two take turns, and the figure is the median of the ratios within each turn.
 """
 
 import argparse

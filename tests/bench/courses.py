@@ -10,24 +10,23 @@ from campus.catalog.v1 import course_service_pb2 as course_pb
 from tests.bench import processes
 from tests.bench.load import Connection, Exchange, GrpcConnection, RestConnection, headers, tls_of
 from tests.bench.rounds import Say, Side, compare
-from tests.bench.world import CATALOG_THREADS, GET_COURSE, LESSONS, World, address, echo, uncached_catalog
+from tests.bench.world import CATALOG_THREADS, GET_COURSE, LESSONS, PINNED_THREADS, World, address, echo, pinned_catalog
 
 CONNECTIONS, IN_FLIGHT = 8, 4
 
 
 def from_database(world: World, rounds: int, seconds: float, say: Say) -> dict[str, Any]:
-    with uncached_catalog(world.mesh) as (where, pid):
+    with pinned_catalog(world.mesh, cache_seconds=0) as (where, pid):
         return _grpc(world, where, pid, rounds, seconds, say)
 
 
 def from_memory(world: World, rounds: int, seconds: float, say: Say) -> dict[str, Any]:
-    where, pid = world.mesh.address("catalog"), world.mesh.process("catalog").pid
-    assert pid
-    return _grpc(world, where, pid, rounds, seconds, say)
+    with pinned_catalog(world.mesh, cache_seconds=30) as (where, pid):
+        return _grpc(world, where, pid, rounds, seconds, say)
 
 
 def over_rest(world: World, rounds: int, seconds: float, say: Say) -> dict[str, Any]:
-    """Through Envoy, which runs on both cores, as a signed-in student, over HTTP/1.1 connections that stay open."""
+    """To the mesh's own catalog, as a signed-in student, over HTTP/1.1 connections that stay open."""
     catalog, gateway = world.mesh.process("catalog").pid, world.mesh.process("gateway").pid
     assert catalog
     assert gateway
@@ -57,14 +56,14 @@ def over_rest(world: World, rounds: int, seconds: float, say: Say) -> dict[str, 
 def _grpc(world: World, where: str, pid: int, rounds: int, seconds: float, say: Say) -> dict[str, Any]:
     """As a signed-in student, with the metadata that the gateway sends on; the echo is sent the same."""
     answer = world.course_answer(where)
-    with echo(world.mesh.identity("catalog"), CATALOG_THREADS, len(answer)) as (bare, bare_pid):
+    with echo(world.mesh.identity("catalog"), PINNED_THREADS, len(answer)) as (bare, bare_pid):
         for each in (pid, bare_pid):
             processes.pin(each, processes.SERVER_CORE)
         subject = Side("GetCourse", pid, _asking(world, address(where), answer, GET_COURSE), IN_FLIGHT)
         found = compare(
             subject, Side("echo", bare_pid, _asking(world, bare, len(answer)), IN_FLIGHT), rounds, seconds, say
         )
-    return found | {"answer_bytes": len(answer), "threads": CATALOG_THREADS}
+    return found | {"answer_bytes": len(answer), "threads": PINNED_THREADS}
 
 
 def _asking(world: World, where: tuple[str, int], due: bytes | int, method: str = "/campus.bench.Echo/Echo") -> Any:

@@ -28,6 +28,8 @@ from services.learning.app import Settings as LearningSettings
 from tests.bench import processes
 
 CATALOG_THREADS = CatalogSettings.model_fields["threads"].default
+# With a core of its own a process makes use of more threads than one that the scheduler moves about.
+PINNED_THREADS = 8
 LEARNING_THREADS = LearningSettings.model_fields["threads"].default
 GET_COURSE = "/campus.catalog.v1.CourseService/GetCourse"
 MODULES, LESSONS_EACH = 4, 5
@@ -126,11 +128,12 @@ def make_course(instructor: Rest) -> Json:
 
 
 @contextmanager
-def uncached_catalog(mesh: Mesh) -> Iterator[tuple[str, int]]:
-    """A second process of catalog, like the first but for its cache: address and process id."""
+def pinned_catalog(mesh: Mesh, cache_seconds: int) -> Iterator[tuple[str, int]]:
+    """One more process of catalog, set up as for a core of its own: address and process id."""
     port = ports.choose()
     listen = f"{ports.LOOPBACK}:{port}"
-    own = {"CAMPUS_LISTEN": listen, "CAMPUS_METRICS_LISTEN": "", "CAMPUS_COURSE_CACHE_SECONDS": "0"}
+    own = {"CAMPUS_LISTEN": listen, "CAMPUS_METRICS_LISTEN": "", "CAMPUS_COURSE_CACHE_SECONDS": str(cache_seconds)}
+    own |= {"CAMPUS_PIN_CORES": "true", "CAMPUS_THREADS": str(PINNED_THREADS)}
 
     def launch() -> Launch:
         return Launch(
@@ -139,7 +142,7 @@ def uncached_catalog(mesh: Mesh) -> Iterator[tuple[str, int]]:
             ready=health.grpc_serving((listen,), mesh.identity()),
         )
 
-    program = Program("catalog without cache", launch, mesh.plan.logs / "catalog-uncached.log", ROOT)
+    program = Program("pinned catalog", launch, mesh.plan.logs / f"catalog-cache-{cache_seconds}.log", ROOT)
     program.start()
     try:
         yield listen, program.child.pid
