@@ -2,7 +2,8 @@
 
 A server under test and its echo are pinned to one core alike and have as many threads (8 for GetCourse over gRPC,
 which is what suits a pinned process; else the service's default), the load generator is pinned to another;
-PostgreSQL, NATS and Envoy run where they like. The two take turns, and the figure is the median of the ratios within each turn.
+PostgreSQL, NATS and Envoy run where they like. The two take turns, and the figure is the median of the ratios within
+each turn.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main() -> None:
         "versions": report.versions(),
         "rounds": rounds,
         "seconds": seconds,
-        "pinned": __doc__.partition("\n\n")[2].strip() if __doc__ else "",
+        "pinned": " ".join((__doc__ or "").partition("\n\n")[2].split()),
     }
     faults: list[str] = []
     with _folder() as folder:
