@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,20 +101,24 @@ def spawn(
     cwd: Path | str | None = None,
 ) -> Child:
     """Start a process whose output goes to the log; should we die before it, the guard ends it."""
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=out,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                **identity(user),  # type: ignore[call-overload]
+            )
+        _guard.watch(process.pid, stop_signal)
+        return process
+
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=out if stdout is None else stdout,
-            stderr=out,
-            env=dict(env),
-            cwd=cwd,
-            start_new_session=True,
-            **identity(user),  # type: ignore[call-overload]
-        )
-    _guard.watch(process.pid, stop_signal)
-    return Child(process, log, stop_signal)
+    return Child(_starter.submit(start).result(), log, stop_signal)
 
 
 def identity(user: str | None) -> dict[str, object]:
@@ -180,3 +185,15 @@ class _Guard:
 
 
 _guard = _Guard()
+# Envoy has the kernel end it with the thread that started it (PR_SET_PDEATHSIG), so nothing is started by a thread that
+# ends before we do.
+_starter = ThreadPoolExecutor(1, "starter")
+
+
+def _renew_starter() -> None:
+    """A fork has none of its parent's threads."""
+    global _starter
+    _starter = ThreadPoolExecutor(1, "starter")
+
+
+os.register_at_fork(after_in_child=_renew_starter)

@@ -191,3 +191,19 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, *, guard_d
         assert not any(map(gone, pids))
         supervisor.kill()
     assert eventually(lambda: all(map(gone, pids)))
+
+
+def test_a_process_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
+    asks_to_end_with_its_parent = (
+        "import ctypes, time; ctypes.CDLL(None).prctl(1, 15); print(1, flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "script.log"
+    process = script(tmp_path, asks_to_end_with_its_parent, lambda _: log.read_text() != "")
+    starter = threading.Thread(target=process.start)
+    starter.start()
+    starter.join()
+    try:
+        time.sleep(WARM_UP_SECONDS)
+        assert process.running
+    finally:
+        process.terminate()
