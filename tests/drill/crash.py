@@ -137,7 +137,7 @@ def crash(site: Site, settings: Settings, say: Say) -> tuple[Entry, Run]:
     entry.drain_s = round(time.monotonic() - quiet, 2)
     entry.faults, entry.dup_deliveries = dict(sorted(saboteur.landed.items())), repeater.published
     judge(site, run, entry)
-    entry.violate("lost", _not_shown(site, run))
+    entry.violate("lost", not_shown(site, run))
     entry.violate("invariant_breaks", [f"broken off: {each}" for each in crowd.broken_off])
     entry.violate("invariant_breaks", saboteur.dead)
     entry.operations["journeys"] = crowd.journeys
@@ -214,7 +214,7 @@ def judge(site: Site, run: Run, entry: Entry) -> None:
     entry.operations["events"] = sum(len(each) for each in events.announced.values())
 
 
-def _not_shown(site: Site, run: Run) -> list[str]:
+def not_shown(site: Site, run: Run) -> list[str]:
     """What was promised to some of the students, and the API does not show them."""
     students = set(sorted(emails(site, run.name).values())[:MOST_ASKED])
     promised = of_these(run.account.acked, students)

@@ -7,7 +7,8 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from tests.drill import crash, relay, report, rolling
+from tests.drill import crash, effects, found, relay, report, rolling
+from tests.drill.history import Account
 from tests.drill.report import Entry
 from tests.drill.site import Site
 
@@ -128,3 +129,10 @@ def test_the_judge_sees_when(planted: Planted, site: Site, crashed: tuple[Entry,
     entry = Entry("planted", SEED)
     crash.judge(site, crashed[1], entry)
     assert any(planted.place in place for place in entry.places.get(planted.violation, [])), entry.places
+
+
+def test_what_the_api_does_not_show_is_lost(site: Site, crashed: tuple[Entry, crash.Run]) -> None:
+    student = min(found.emails(site, crashed[1].name).values())
+    promised = effects.of_learner("certificate", student, "of a course that does not exist")
+    account = Account(effects_of={"1": [promised]}, answered=[(0, "1")])
+    assert crash.not_shown(site, crash.Run(crashed[1].name, account)) == [f"{promised} (by the API)"]
