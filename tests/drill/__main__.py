@@ -11,7 +11,7 @@ from tests.drill import crash, relay, report, rolling
 from tests.drill.report import Entry
 from tests.drill.site import NeverCame, Site
 
-LONG_SECONDS, QUICK_SECONDS = 120.0, 25.0
+LONG_SECONDS, QUICK_SECONDS = 150.0, 25.0
 LONG_CONTROL_SECONDS, QUICK_CONTROL_SECONDS = 15.0, 4.0
 LONG_RELAY_SECONDS, QUICK_RELAY_SECONDS, RELAY_CONTROL_SECONDS = 45.0, 6.0, 3.0
 
@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="draws the faults and what clients choose (a new one each time)")
     parser.add_argument("--clients", type=int, default=6, help="students at a time (6)")
     parser.add_argument("--faults", type=int, help="how many at most (as many as there is time for)")
-    parser.add_argument("--every", type=float, help="seconds from one fault's end to the next (4; quick: 2)")
+    parser.add_argument("--every", type=float, help="seconds from one fault's end to the next (3; quick: 2)")
     parser.add_argument("--quick", action="store_true", help="the short form, as in the tests")
     parser.add_argument("--only", choices=(crash.NAME, relay.NAME, rolling.NAME), help="this drill alone")
     return parser.parse_args()
@@ -35,7 +35,7 @@ def crash_settings(chosen: argparse.Namespace, seed: int) -> crash.Settings:
         seconds=chosen.seconds or (QUICK_SECONDS if chosen.quick else LONG_SECONDS),
         seed=seed,
         clients=chosen.clients,
-        every_seconds=chosen.every or (2.0 if chosen.quick else 4.0),
+        every_seconds=chosen.every or (2.0 if chosen.quick else 3.0),
         faults=chosen.faults,
         pause_seconds=3.0 if chosen.quick else 8.0,
     )

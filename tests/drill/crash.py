@@ -129,7 +129,7 @@ def crash(site: Site, settings: Settings, say: Say) -> tuple[Entry, Run]:
     crowd = Crowd(site, history, settings, name)
     crowd.prepare()
     saboteur, repeater = _load(site, settings, crowd, history, say)
-    site.await_ready()
+    _await_ready(site, entry)
     quiet = max(time.monotonic(), saboteur.last_healed)
     history.close()
     run = Run(name, Account.of(history.path.read_text().splitlines()))
@@ -176,6 +176,14 @@ def _load(site: Site, settings: Settings, crowd: Crowd, history: History, say: S
     repeating.join()
     say(f"load is over: {crowd.journeys} journeys complete, {len(crowd.broken_off)} broken off")
     return saboteur, repeater
+
+
+def _await_ready(site: Site, entry: Entry) -> None:
+    try:
+        site.await_ready()
+    except NeverCame as never:
+        down = [name for name, process in site.processes.items() if not process.running]
+        entry.violate("invariant_breaks", [f"{never}; down: {down}"])
 
 
 def _await_drained(site: Site, run: Run, settings: Settings) -> None:
