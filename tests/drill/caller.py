@@ -28,11 +28,11 @@ class Caller:
     def __init__(self, history: History, patience_seconds: float, chance: random.Random) -> None:
         self._history, self._patience, self._chance = history, patience_seconds, chance
 
-    def do(self, kind: str, call: Callable[[], T], effects: Sequence[str] = ()) -> T:
+    def do(self, kind: str, call: Callable[[], T], effects: Sequence[str] = (), possible: Sequence[str] = ()) -> T:
         """What `call` answers. It is called again while its outcome is unknown, so it has to carry its own id."""
         operation = uuid.uuid4().hex
         deadline = time.monotonic() + self._patience
-        self._history.invoke(operation, kind, effects)
+        self._history.invoke(operation, kind, effects, possible)
         pause = 0.05
         while True:
             try:

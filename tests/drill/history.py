@@ -31,8 +31,9 @@ class History:
         self._file = path.open("x")
         self._lock = threading.Lock()
 
-    def invoke(self, operation: str, kind: str, effects: Sequence[str]) -> None:
-        self._write("invoke", op=operation, kind=kind, effects=list(effects))
+    def invoke(self, operation: str, kind: str, effects: Sequence[str], possible: Sequence[str] = ()) -> None:
+        """`effects` are promised with an answer; `possible` ones are not, and may be there all the same."""
+        self._write("invoke", op=operation, kind=kind, effects=list(effects), possible=list(possible))
 
     def ok(self, operation: str) -> None:
         self._write("ok", op=operation)
@@ -60,6 +61,7 @@ class Account:
     """A history, added up."""
 
     effects_of: dict[str, list[str]] = field(default_factory=dict)
+    possible: set[str] = field(default_factory=set)
     kinds: dict[str, str] = field(default_factory=dict)
     answered: list[tuple[float, str]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class Account:
             case "invoke":
                 self.began = self.began or line["t"]
                 self.effects_of[line["op"]] = line["effects"]
+                self.possible.update(line.get("possible", ()))
                 self.kinds[line["op"]] = line["kind"]
             case "ok":
                 self.answered.append((line["t"], line["op"]))
@@ -88,7 +91,7 @@ class Account:
 
     @property
     def attempted(self) -> set[str]:
-        return {effect for effects in self.effects_of.values() for effect in effects}
+        return {effect for effects in self.effects_of.values() for effect in effects} | self.possible
 
     @property
     def acked(self) -> set[str]:

@@ -101,8 +101,9 @@ class Student:
             [self._effect("order", course)],
         )
         if self._chance.random() < 0.25:
-            made = [self._effect("declined", course), self._told("payment_failed", course)]
-            self._caller.do("decline", lambda: _pay(checkout, journey.DECLINED_CARD, {402}), made)
+            # Nobody is told of a failure that billing hears of after the success.
+            made, told = [self._effect("declined", course)], [self._told("payment_failed", course)]
+            self._caller.do("decline", lambda: _pay(checkout, journey.DECLINED_CARD, {402}), made, told)
         made = [self._effect(kind, course) for kind in ("payment", "sale", "entitlement", "enrolment")]
         made += [self._told("payment_succeeded", course), self._told("enrollment_created", course)]
         self._caller.do("pay", lambda: _pay(checkout, journey.GOOD_CARD, {303, 409}), made)

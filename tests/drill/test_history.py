@@ -49,6 +49,15 @@ def test_a_refused_operation_was_attempted_and_not_acknowledged() -> None:
     assert (account.attempted, account.acked, account.refused) == ({"a"}, set(), {"1": "pay: 503"})
 
 
+def test_what_is_only_possible_is_expected_and_never_lost(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    history.invoke("1", "decline", ["a"], ["b"])
+    history.ok("1")
+    history.close()
+    account = Account.of(history.path.read_text().splitlines())
+    assert (account.attempted, account.acked) == ({"a", "b"}, {"a"})
+
+
 def test_a_stall_is_the_longest_time_without_an_answer_for_anybody() -> None:
     account = Account.of(
         lines(
