@@ -176,9 +176,10 @@ def _load(site: Site, settings: Settings, say: Say) -> tuple[Account, faults.Sab
 
 
 def _judge(account: Account, events: list[Stored], entry: Entry) -> None:
-    mine = [event for event in events if event[0] in account.attempted]
-    counted = tally(account.attempted, account.acked, Counter(event for event, _, _ in mine))
-    entry.attempted, entry.acked, entry.recovered = len(account.attempted), len(account.acked), len(counted.recovered)
+    attempted = account.attempted
+    mine = [event for event in events if event[0] in attempted]
+    counted = tally(attempted, account.acked, Counter(event for event, _, _ in mine))
+    entry.attempted, entry.acked, entry.recovered = len(attempted), len(account.acked), len(counted.recovered)
     entry.violate("lost", counted.lost)
     entry.violate("order_violations", disorder(mine))
     # A second copy in the stream is what inboxes are for; it is no effect.
