@@ -6,12 +6,17 @@ from contextlib import suppress
 from pydantic import Field
 
 from services.chassis.bus import Bus
+from services.chassis.clients import Neighbour
 from services.chassis.db import Database
 from services.chassis.run import App
 from services.chassis.settings import ServiceSettings
 from services.identity import api, commands, queries
+from services.identity.adapters.common_passwords import common_passwords
+from services.identity.adapters.letter_carrier import LetterCarrier
+from services.identity.adapters.messaging import MessagingPost
 from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
+from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
 from services.identity.domain.errors import EmailTaken
 from services.identity.domain.user import Role
@@ -21,13 +26,20 @@ from services.kernel.requests import RequestKey
 
 class Settings(ServiceSettings):
     signing_key: str = Field(description="path of the PEM file with the Ed25519 key that signs access tokens")
+    sealing_keys: str = Field(
+        description="path of a file of Fernet keys, one per line: the first encrypts secrets at rest"
+    )
 
 
 def build(settings: Settings) -> App:
     database = Database(settings.database_writer_url, settings.database_reader_url)
     store, rows = PostgresStore(database.writer), database.reader
-    hasher = Argon2Hasher()
+    hasher, common, sealer = Argon2Hasher(), common_passwords(), FernetSealer.from_file(settings.sealing_keys)
     issuer = JwtIssuer.from_file(settings.signing_key, settings.token_issuer, settings.token_audience)
+    files = {"cert": settings.tls_cert, "key": settings.tls_key, "ca": settings.tls_ca}
+    messaging = Neighbour("messaging", settings.peer("messaging"), **files)
+    post = MessagingPost(messaging, settings.public_url)
+    carrier = LetterCarrier(lambda: commands.deliver_next_letter(store, sealer, post, system_clock))
 
     def seed_user(arguments: list[str]) -> None:
         """Makes sure that a user exists and holds a role; for operators and the demo."""
@@ -40,7 +52,7 @@ def build(settings: Settings) -> App:
         no_key = RequestKey("operator", "seed-user", "", b"")
         command = commands.Register(wanted.email, wanted.name, wanted.username, no_key, wanted.password)
         with suppress(EmailTaken):
-            commands.register(command, store, hasher, system_clock)
+            commands.register(command, store, hasher, common, system_clock)
         for role in wanted.role:
             commands.grant_role(commands.GrantRole(wanted.email, role), store, system_clock)
 
@@ -50,7 +62,9 @@ def build(settings: Settings) -> App:
         database=database,
         bus=Bus(settings.nats_url, "identity"),
         servicers=[
-            api.AuthService(store, hasher, issuer, system_clock),
+            api.AuthService(store, hasher, common, issuer, system_clock),
+            api.SessionService(store, rows, system_clock),
+            api.CredentialService(store, hasher, common, sealer, system_clock),
             api.ProfileService(store, rows, system_clock),
             api.KeyService(issuer),
             api.IdentityInternalService(rows),
@@ -58,5 +72,7 @@ def build(settings: Settings) -> App:
         commands=commands,
         queries=queries,
         fetch_keys=issuer.key_set,
+        starting=[carrier.start],
+        closing=[carrier.stop, messaging.close],
         tasks={"seed-user": seed_user},
     )

@@ -1,11 +1,14 @@
 """What identity needs from outside, in its own words."""
 
+from collections.abc import Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.identity.domain.letter import Letter, MailToken, Subject
 from services.identity.domain.session import Session
+from services.identity.domain.throttle import Limit
 from services.identity.domain.user import User
 from services.kernel.requests import RequestLog
 
@@ -13,21 +16,29 @@ from services.kernel.requests import RequestLog
 class Users(Protocol):
     def get(self, user_id: str) -> User | None: ...
 
+    def hold(self, user_id: str) -> User | None:
+        """Like `get`, and nobody else changes this user until the transaction ends."""
+        ...
+
     def by_identifier(self, identifier: str) -> User | None:
-        """The user with this e-mail address or username, compared as `folded` says."""
+        """The user with this e-mail address, phone number or username, compared as `folded` says."""
         ...
 
     def add(self, user: User) -> None:
-        """Raises EmailTaken or UsernameTaken."""
+        """Raises EmailTaken, PhoneTaken or UsernameTaken."""
         ...
 
     def save(self, user: User) -> None:
-        """Raises StaleVersion when someone wrote since `user` was read, and UsernameTaken."""
+        """Raises StaleVersion when someone wrote since `user` was read, UsernameTaken and PhoneTaken."""
         ...
 
 
 class Sessions(Protocol):
     def get(self, session_id: str) -> Session | None: ...
+
+    def hold_living(self, user_id: str) -> list[Session]:
+        """The user's sessions that have not been ended; nobody else changes them until the transaction ends."""
+        ...
 
     def by_refresh_hash(self, token_hash: str) -> tuple[Session, int] | None:
         """The session that the token with this hash belongs to, and the token's generation."""
@@ -40,12 +51,66 @@ class Sessions(Protocol):
         ...
 
 
+class Devices(Protocol):
+    """Devices on which somebody signed in, by the hash of the token that each of them keeps."""
+
+    def belongs(self, token_hash: str, user_id: str) -> bool: ...
+
+    def remember(self, token_hash: str, user_id: str, now: datetime) -> None: ...
+
+
+class Attempts(Protocol):
+    """How often things were tried in their window. A window starts with the first try."""
+
+    def count(self, limit: Limit, now: datetime) -> tuple[int, datetime]:
+        """Counts one more try; how many that makes, and when the window ends. Exact under concurrency."""
+        ...
+
+    def uncount(self, limit: Limit) -> None:
+        """Takes one try back: it turned out well."""
+        ...
+
+    def clear(self, limit: Limit) -> None: ...
+
+
+class MailTokens(Protocol):
+    def issue(self, token: MailToken) -> None:
+        """Replaces the user's older token for the same subject; one that was issued before changes nothing."""
+        ...
+
+    def take(self, token_hash: str, subject: Subject, now: datetime) -> MailToken | None:
+        """Uses the token up: of all that ask, one ever gets it."""
+        ...
+
+
+class Letters(Protocol):
+    def add(self, letter: Letter) -> None: ...
+
+    def lease(self, now: datetime) -> Letter | None:
+        """A letter that is due, with this attempt counted; nobody else gets it until the lease is over."""
+        ...
+
+    def remove(self, letter_id: str) -> None: ...
+
+
 class Tx(Protocol):
     @property
     def users(self) -> Users: ...
 
     @property
     def sessions(self) -> Sessions: ...
+
+    @property
+    def devices(self) -> Devices: ...
+
+    @property
+    def attempts(self) -> Attempts: ...
+
+    @property
+    def mail_tokens(self) -> MailTokens: ...
+
+    @property
+    def letters(self) -> Letters: ...
 
     @property
     def requests(self) -> RequestLog: ...
@@ -64,6 +129,30 @@ class PasswordHasher(Protocol):
 
     def matches(self, password: str, password_hash: str | None) -> bool:
         """Takes as long without a hash as with one, so that time doesn't tell who has an account."""
+        ...
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with other parameters than those of today."""
+        ...
+
+
+# The passwords that others try first, in lower case.
+CommonPasswords = Container[str]
+
+
+class Sealer(Protocol):
+    """Encrypts what must be readable here again, and nowhere else."""
+
+    def seal(self, text: str) -> str: ...
+
+    def open(self, sealed: str) -> str: ...
+
+
+class Post(Protocol):
+    """Sends mails about accounts. Repeating a letter's id sends nothing more."""
+
+    def send(self, letter_id: str, user_id: str, subject: Subject, token: str) -> None:
+        """Raises DependencyUnavailable when it makes sense to try again, Refused when it doesn't."""
         ...
 
 

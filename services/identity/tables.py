@@ -11,7 +11,7 @@ users = Table(
     Column("id", UUID(as_uuid=False), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("email", Text, nullable=False),
-    Column("email_folded", Text, nullable=False, unique=True),
+    Column("email_folded", Text, unique=True),
     Column("username", Text, nullable=False),
     Column("username_folded", Text, unique=True),
     Column("name", Text, nullable=False),
@@ -19,6 +19,10 @@ users = Table(
     Column("roles", ARRAY(Text), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("phone", Text, nullable=False, server_default=""),
+    # What has to be unique is null where there is none.
+    Column("phone_folded", Text, unique=True),
+    Column("email_verified_at", DateTime(timezone=True)),
 )
 
 sessions = Table(
@@ -31,6 +35,7 @@ sessions = Table(
     Column("started_at", DateTime(timezone=True), nullable=False),
     Column("refreshed_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("device", Text, nullable=False, server_default=""),
 )
 
 refresh_tokens = Table(
@@ -39,4 +44,42 @@ refresh_tokens = Table(
     Column("token_hash", Text, primary_key=True),
     Column("session_id", UUID(as_uuid=False), ForeignKey("sessions.id"), nullable=False, index=True),
     Column("generation", Integer, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    METADATA,
+    Column("token_hash", Text, primary_key=True),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), nullable=False, index=True),
+    Column("last_used_at", DateTime(timezone=True), nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False, index=True),
+)
+
+mail_tokens = Table(
+    "mail_tokens",
+    METADATA,
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("address", Text, nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+)
+
+letters = Table(
+    "letters",
+    METADATA,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
 )

@@ -9,12 +9,13 @@ from services.identity import commands
 from services.identity.adapters.memory import MemoryStore
 from services.identity.adapters.tokens import JwtIssuer
 from services.identity.domain.errors import CredentialsInvalid, RefreshTokenInvalid, RefreshTokenReused, UserNotFound
+from services.identity.domain.secret import secret_hash
 from services.identity.domain.session import REFRESH_GRACE
 from services.identity.domain.user import Role, User
 from services.kernel.errors import RequestIdReused
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
-from tests.identity.conftest import FakeClock, QuickHasher
+from tests.identity.conftest import COMMON, FakeClock, QuickHasher
 
 
 class Identity:
@@ -24,7 +25,7 @@ class Identity:
     def register(self, request_id: str = "", name: str = "Ada", email: str = "ada@example.com") -> User:
         key = RequestKey("ada", "Register", request_id, name.encode())
         command = commands.Register(email, name, "", key, "correct horse")
-        return commands.register(command, self.store, self.hasher, self.clock)
+        return commands.register(command, self.store, self.hasher, COMMON, self.clock)
 
     def login(self, password: str = "correct horse", identifier: str = "ADA@example.com") -> commands.OpenSession:
         return commands.login(commands.Login(identifier, password), self.store, self.hasher, self.issuer, self.clock)
@@ -123,7 +124,7 @@ def test_refresh_tokens_are_kept_as_hashes_only(identity: Identity) -> None:
     identity.register()
     opened = identity.login()
     assert opened.refresh_token not in identity.store.state.tokens
-    assert commands.token_hash(opened.refresh_token) in identity.store.state.tokens
+    assert secret_hash(opened.refresh_token) in identity.store.state.tokens
 
 
 def test_a_profile_is_changed_and_an_unknown_user_is_refused(identity: Identity) -> None:

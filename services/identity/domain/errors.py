@@ -40,3 +40,33 @@ class UserNotFound(IdentityError):
 class FieldNotUpdatable(IdentityError):
     kind = Kind.INVALID
     message = "the mask names a field that can't be changed here"
+
+
+class PhoneTaken(IdentityError):
+    kind = Kind.ALREADY_EXISTS
+    message = "an account with this phone number exists"
+
+
+class SessionNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such session"
+
+
+class PasswordTooCommon(IdentityError):
+    kind = Kind.INVALID
+    message = "this password is among the first that others try: choose another one"
+
+
+class CurrentPasswordWrong(IdentityError):
+    kind = Kind.INVALID
+    message = "the password so far is another one"
+
+
+class MailTokenInvalid(IdentityError):
+    kind = Kind.INVALID
+    message = "the link is unknown, used, replaced by a newer one, or too old: ask for another one"
+
+
+class LoginThrottled(IdentityError):
+    kind = Kind.EXHAUSTED
+    message = "too many wrong passwords: try again later, or on a device that signed in before"

@@ -38,6 +38,20 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such user. Status NOT_FOUND."""
     FIELD_NOT_UPDATABLE: _Reason.ValueType  # 7
     """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
+    PHONE_TAKEN: _Reason.ValueType  # 8
+    """An account with this phone number exists. Status ALREADY_EXISTS."""
+    SESSION_NOT_FOUND: _Reason.ValueType  # 9
+    """The caller has no such session. Status NOT_FOUND."""
+    PASSWORD_TOO_COMMON: _Reason.ValueType  # 10
+    """The new password is one of the most used, or the account's own address or name. Status INVALID_ARGUMENT."""
+    CURRENT_PASSWORD_WRONG: _Reason.ValueType  # 11
+    """The password so far is another one. Status INVALID_ARGUMENT."""
+    MAIL_TOKEN_INVALID: _Reason.ValueType  # 12
+    """The token of the mailed link is unknown, used, replaced by a newer one, or too old. Status INVALID_ARGUMENT."""
+    LOGIN_THROTTLED: _Reason.ValueType  # 13
+    """Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
+    Status RESOURCE_EXHAUSTED, with the time to wait.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -58,4 +72,18 @@ USER_NOT_FOUND: Reason.ValueType  # 6
 """There is no such user. Status NOT_FOUND."""
 FIELD_NOT_UPDATABLE: Reason.ValueType  # 7
 """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
+PHONE_TAKEN: Reason.ValueType  # 8
+"""An account with this phone number exists. Status ALREADY_EXISTS."""
+SESSION_NOT_FOUND: Reason.ValueType  # 9
+"""The caller has no such session. Status NOT_FOUND."""
+PASSWORD_TOO_COMMON: Reason.ValueType  # 10
+"""The new password is one of the most used, or the account's own address or name. Status INVALID_ARGUMENT."""
+CURRENT_PASSWORD_WRONG: Reason.ValueType  # 11
+"""The password so far is another one. Status INVALID_ARGUMENT."""
+MAIL_TOKEN_INVALID: Reason.ValueType  # 12
+"""The token of the mailed link is unknown, used, replaced by a newer one, or too old. Status INVALID_ARGUMENT."""
+LOGIN_THROTTLED: Reason.ValueType  # 13
+"""Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
+Status RESOURCE_EXHAUSTED, with the time to wait.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

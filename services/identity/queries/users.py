@@ -1,4 +1,4 @@
-"""The read side: one frozen dataclass and one function per query."""
+"""Users as others may see them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from services.identity import tables
 from services.identity.domain.errors import UserNotFound
-from services.identity.ports import TokenIssuer
 from services.kernel.rows import Rows
 
 
@@ -24,10 +23,23 @@ class UserRow:
     roles: list[str]
     created_at: datetime
     updated_at: datetime
+    phone: str
+    email_verified_at: datetime | None
 
 
 _u = tables.users.c
-_USER = select(_u.id, _u.version, _u.email, _u.username, _u.name, _u.roles, _u.created_at, _u.updated_at)
+_USER = select(
+    _u.id,
+    _u.version,
+    _u.email,
+    _u.username,
+    _u.name,
+    _u.roles,
+    _u.created_at,
+    _u.updated_at,
+    _u.phone,
+    _u.email_verified_at,
+)
 _BY_ID = _USER.where(_u.id == bindparam("user_id"))
 _BY_IDS = _USER.where(_u.id == bindparam("user_ids", type_=ARRAY(UUID(as_uuid=False))).any_())
 
@@ -51,12 +63,3 @@ class BatchGetUsers:
 
 def batch_get_users(query: BatchGetUsers, rows: Rows) -> list[UserRow]:
     return rows.all(_BY_IDS, UserRow, {"user_ids": list(query.user_ids)})
-
-
-@dataclass(frozen=True)
-class GetKeySet:
-    pass
-
-
-def get_key_set(_: GetKeySet, issuer: TokenIssuer) -> bytes:
-    return issuer.key_set()

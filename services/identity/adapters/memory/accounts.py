@@ -1,39 +1,12 @@
-"""The store in memory, for tests; held to the same suite as the one in PostgreSQL."""
+"""Accounts and sessions in memory."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-from services.chassis.memory import MemoryRequests, MemoryState, MemoryTransactions
-from services.identity.domain.errors import EmailTaken, UsernameTaken
+from services.identity.adapters.memory.state import State
+from services.identity.domain.errors import EmailTaken, PhoneTaken, UsernameTaken
 from services.identity.domain.session import Session
 from services.identity.domain.user import User, folded
 from services.kernel.errors import StaleVersion
-
-
-@dataclass
-class State(MemoryState):
-    users: dict[str, User] = field(default_factory=dict)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    tokens: dict[str, tuple[str, int]] = field(default_factory=dict)
-
-
-class MemoryStore(MemoryTransactions[State]):
-    def __init__(self) -> None:
-        super().__init__(State())
-
-    @contextmanager
-    def begin(self) -> Iterator["MemoryTx"]:
-        with self.begin_state() as state:
-            yield MemoryTx(state)
-
-
-class MemoryTx:
-    def __init__(self, state: State) -> None:
-        self.users = MemoryUsers(state)
-        self.sessions = MemorySessions(state)
-        self.requests = MemoryRequests(state)
 
 
 class MemoryUsers:
@@ -43,13 +16,16 @@ class MemoryUsers:
     def get(self, user_id: str) -> User | None:
         return copy.deepcopy(self._state.users.get(user_id))
 
+    def hold(self, user_id: str) -> User | None:
+        return self.get(user_id)
+
     def by_identifier(self, identifier: str) -> User | None:
         wanted = folded(identifier)
-        matching = (u for u in self._state.users.values() if wanted in (folded(u.email), folded(u.username)))
-        return copy.deepcopy(next(matching, None))
+        known = (u for u in self._state.users.values() if wanted in map(folded, (u.email, u.username, u.phone)))
+        return copy.deepcopy(next(known, None)) if wanted else None
 
     def add(self, user: User) -> None:
-        if any(folded(other.email) == folded(user.email) for other in self._state.users.values()):
+        if user.email and any(folded(other.email) == folded(user.email) for other in self._state.users.values()):
             raise EmailTaken
         self._refuse_taken(user)
         self._keep(user)
@@ -61,8 +37,10 @@ class MemoryUsers:
         self._keep(user)
 
     def _refuse_taken(self, user: User) -> None:
-        others = (other for other in self._state.users.values() if other.id != user.id and user.username)
-        if any(folded(other.username) == folded(user.username) for other in others):
+        others = [other for other in self._state.users.values() if other.id != user.id]
+        if user.phone and any(other.phone == user.phone for other in others):
+            raise PhoneTaken(field="phone")
+        if user.username and any(folded(other.username) == folded(user.username) for other in others):
             raise UsernameTaken(field="username")
 
     def _keep(self, user: User) -> None:
@@ -77,6 +55,10 @@ class MemorySessions:
 
     def get(self, session_id: str) -> Session | None:
         return copy.deepcopy(self._state.sessions.get(session_id))
+
+    def hold_living(self, user_id: str) -> list[Session]:
+        living = [each for each in self._state.sessions.values() if each.user_id == user_id and not each.revoked_at]
+        return copy.deepcopy(sorted(living, key=lambda each: each.id))
 
     def by_refresh_hash(self, token_hash: str) -> tuple[Session, int] | None:
         if token_hash not in self._state.tokens:

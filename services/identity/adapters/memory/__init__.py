@@ -1,0 +1,31 @@
+"""The store in memory, for tests; held to the same suite as the one in PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.chassis.memory import MemoryRequests, MemoryTransactions
+from services.identity.adapters.memory.accounts import MemorySessions, MemoryUsers
+from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
+from services.identity.adapters.memory.signing_in import MemoryAttempts, MemoryDevices
+from services.identity.adapters.memory.state import State
+
+
+class MemoryStore(MemoryTransactions[State]):
+    def __init__(self) -> None:
+        super().__init__(State())
+
+    @contextmanager
+    def begin(self) -> Iterator["MemoryTx"]:
+        with self.begin_state() as state:
+            yield MemoryTx(state)
+
+
+class MemoryTx:
+    def __init__(self, state: State) -> None:
+        self.users = MemoryUsers(state)
+        self.sessions = MemorySessions(state)
+        self.devices = MemoryDevices(state)
+        self.attempts = MemoryAttempts(state)
+        self.mail_tokens = MemoryMailTokens(state)
+        self.letters = MemoryLetters(state)
+        self.requests = MemoryRequests(state)

@@ -1,0 +1,21 @@
+"""What the memory holds."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.chassis.memory import MemoryState
+from services.identity.domain.letter import Letter, MailToken, Subject
+from services.identity.domain.session import Session
+from services.identity.domain.user import User
+
+
+@dataclass
+class State(MemoryState):
+    users: dict[str, User] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tokens: dict[str, tuple[str, int]] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
+    attempts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    mail_tokens: dict[tuple[str, Subject], MailToken] = field(default_factory=dict)
+    used_mail_tokens: set[str] = field(default_factory=set)
+    letters: dict[str, Letter] = field(default_factory=dict)

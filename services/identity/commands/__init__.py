@@ -1,0 +1,60 @@
+"""The write side: one frozen dataclass and one function per command."""
+
+from services.identity.commands.accounts import GrantRole, Register, UpdateProfile, grant_role, register, update_profile
+from services.identity.commands.credentials import (
+    ChangePassword,
+    RequestEmailVerification,
+    RequestPasswordReset,
+    ResetPassword,
+    VerifyEmail,
+    change_password,
+    request_email_verification,
+    request_password_reset,
+    reset_password,
+    verify_email,
+)
+from services.identity.commands.letters import deliver_next_letter
+from services.identity.commands.sessions import (
+    Login,
+    Logout,
+    OpenSession,
+    RefreshSession,
+    RevokeOtherSessions,
+    RevokeSession,
+    login,
+    logout,
+    refresh_session,
+    revoke_other_sessions,
+    revoke_session,
+)
+
+__all__ = [
+    "ChangePassword",
+    "GrantRole",
+    "Login",
+    "Logout",
+    "OpenSession",
+    "RefreshSession",
+    "Register",
+    "RequestEmailVerification",
+    "RequestPasswordReset",
+    "ResetPassword",
+    "RevokeOtherSessions",
+    "RevokeSession",
+    "UpdateProfile",
+    "VerifyEmail",
+    "change_password",
+    "deliver_next_letter",
+    "grant_role",
+    "login",
+    "logout",
+    "refresh_session",
+    "register",
+    "request_email_verification",
+    "request_password_reset",
+    "reset_password",
+    "revoke_other_sessions",
+    "revoke_session",
+    "update_profile",
+    "verify_email",
+]
