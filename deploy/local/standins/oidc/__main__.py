@@ -32,7 +32,9 @@ control API (JSON in, JSON out)
   PATCH  /_control/identities/{{sub}}   DELETE removes; its subject is not given again
   POST   /_control/identities/{{sub}}/disconnect   {{"client_id": ...}}: the person takes the consent back
   POST   /_control/clients            {{"client_id": ..., "redirect_uris": [...]}} -> its secret
-  GET    /_control/keys               POST /_control/keys/rotate: a new key signs, the older of the two is dropped
+  GET    /_control/keys               which are published, which one signs
+  POST   /_control/keys/announce      publish the next key, which does not sign yet; the oldest goes
+  POST   /_control/keys/rotate        sign with the announced key; without one, with a new key at once (the oldest goes)
   POST   /_control/clock              {{"offset_seconds": 61}}: ahead of the true time by so much; 0 is on time
   POST   /_control/faults             add a rule; GET lists, DELETE removes all
 

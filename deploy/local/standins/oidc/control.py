@@ -54,6 +54,7 @@ class Control:
             _route(f"{identity}/disconnect", "POST", self.disconnect),
             _route("/_control/clients", "POST", self.register_client),
             _route("/_control/keys", "GET", self.list_keys),
+            _route("/_control/keys/announce", "POST", self.announce_key),
             _route("/_control/keys/rotate", "POST", self.rotate_keys),
             _route("/_control/faults", "GET", self.list_faults),
             _route("/_control/faults", "POST", self.add_fault),
@@ -109,6 +110,10 @@ class Control:
 
     def list_keys(self, _: Request, __: Json) -> Response:
         return JSONResponse({"signing": self._keys.signing.kid, "kids": self._keys.kids()})
+
+    def announce_key(self, request: Request, body: Json) -> Response:
+        self._keys.announce()
+        return self.list_keys(request, body)
 
     def rotate_keys(self, request: Request, body: Json) -> Response:
         self._keys.rotate()

@@ -1,4 +1,4 @@
-"""The signing keys: two are published, the newer one signs, and rotation drops the older."""
+"""The signing keys: two are published and one of them signs; with the next key the oldest goes."""
 
 import json
 import secrets
@@ -41,26 +41,43 @@ class SigningKey:
 
 
 class KeyRing:
-    """A rotated key signs at once: a client that knows yesterday's set has to ask again for a key it does not know."""
+    """Newest first. The newest key signs, unless it is only announced: then the other one still does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        rows = store.sql.execute("SELECT kid, pem FROM keys ORDER BY seq DESC").fetchall()
+        rows = store.sql.execute("SELECT kid, pem, announced FROM keys ORDER BY seq DESC").fetchall()
         self._keys = [SigningKey.from_pem(row["kid"], row["pem"]) for row in rows]
+        self._announced = bool(rows and rows[0]["announced"])
         while len(self._keys) < _PUBLISHED:
-            self.rotate()
+            self._add(announced=False)
 
     @property
     def signing(self) -> SigningKey:
-        return self._keys[0]
+        return self._keys[1 if self._announced else 0]
+
+    def announce(self) -> None:
+        """Publish the next key ahead of its use, as a provider does that has time."""
+        if not self._announced:
+            self._add(announced=True)
 
     def rotate(self) -> None:
+        """Sign with the announced key; if there is none, with a new one that no client can know yet."""
+        if not self._announced:
+            self._add(announced=False)
+            return
+        with self._store.transaction():
+            self._store.sql.execute("UPDATE keys SET announced = 0")
+        self._announced = False
+
+    def _add(self, announced: bool) -> None:
         key = SigningKey.generate()
         with self._store.transaction():
-            self._store.sql.execute("INSERT INTO keys (kid, pem) VALUES (?, ?)", (key.kid, key.pem()))
+            values = (key.kid, key.pem(), announced)
+            self._store.sql.execute("INSERT INTO keys (kid, pem, announced) VALUES (?, ?, ?)", values)
             for dropped in self._keys[_PUBLISHED - 1 :]:
                 self._store.sql.execute("DELETE FROM keys WHERE kid = ?", (dropped.kid,))
         self._keys = [key, *self._keys[: _PUBLISHED - 1]]
+        self._announced = announced
 
     def published(self) -> dict[str, Any]:
         return {"keys": [key.public() for key in self._keys]}
