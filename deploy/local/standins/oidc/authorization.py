@@ -66,7 +66,7 @@ def way_back(params: Params, clients: Clients) -> Return:
 def read(params: Params) -> Asked:
     """The rest of the request; what is wrong with it is told to the client."""
     if params.repeated:
-        raise SentBack("invalid_request", f"Parameters given more than once: {', '.join(sorted(params.repeated))}")
+        raise SentBack("invalid_request", "A parameter is given more than once")
     for name, error in _UNSUPPORTED.items():
         if params.get(name) is not None:
             raise SentBack(error, f"The parameter {name} is not supported")
@@ -113,7 +113,7 @@ def _scopes(params: Params) -> tuple[str, ...]:
     if not asked:
         raise SentBack("invalid_request", "Missing required parameter: scope")
     if asked - set(SCOPES):
-        raise SentBack("invalid_scope", f"Unknown scopes: {' '.join(sorted(asked - set(SCOPES)))}")
+        raise SentBack("invalid_scope", f"The scopes are {', '.join(SCOPES)}")
     return tuple(name for name in SCOPES if name in asked)
 
 

@@ -38,7 +38,7 @@ class TokenEndpoint:
         elif grant_type == "refresh_token":
             body = self._for_refresh_token(client, params)
         else:
-            raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {grant_type}")
+            raise OAuthError("unsupported_grant_type", "The grant types are authorization_code, refresh_token")
         return JSONResponse(body, headers=NO_STORE)
 
     def _for_code(self, client: Client, params: Params) -> dict[str, Any]:

@@ -36,5 +36,5 @@ async def form(request: Request) -> Params:
     except ValueError:
         raise OAuthError("invalid_request", "The form cannot be read") from None
     if params.repeated:
-        raise OAuthError("invalid_request", f"Parameters given more than once: {', '.join(sorted(params.repeated))}")
+        raise OAuthError("invalid_request", "A parameter is given more than once")
     return params

@@ -5,6 +5,9 @@ from starlette.responses import JSONResponse
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
+# Only a page repeats what was sent: RFC 6749 allows a description no more than plain ASCII without quotes.
+
+
 class OAuthError(Exception):
     """Answered to a client as RFC 6749 says, in JSON."""
 

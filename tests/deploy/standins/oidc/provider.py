@@ -1,6 +1,7 @@
 """The provider as a child process, and sign-ins made by hand so that each part of them can be wrong."""
 
 import json
+import re
 import secrets
 import ssl
 import subprocess
@@ -17,6 +18,9 @@ from deploy.local.standins.oidc.codes import challenge_of
 CLIENT_ID = "campus-tests"
 CALLBACK = "http://localhost:8080/v1/oauth/google/callback"
 ADA = {"email": "ada.lovelace@example.com"}
+
+# What RFC 6749 allows: ASCII without quotes and backslashes.
+DESCRIPTION = re.compile(r"[ !#-\[\]-~]+")
 
 # Everything here is plain HTTP on this machine: loading the certificate store would cost the most.
 WEB = httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, timeout=10)
@@ -144,5 +148,5 @@ class Provider:
 def refused(answer: httpx.Response, status: int, error: str) -> None:
     """The error form of RFC 6749, which nobody may cache."""
     assert (answer.status_code, answer.json().get("error")) == (status, error), answer.text
-    assert answer.json()["error_description"]
+    assert DESCRIPTION.fullmatch(answer.json()["error_description"])
     assert answer.headers["cache-control"] == "no-store"

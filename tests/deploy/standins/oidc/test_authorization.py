@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from deploy.local.standins.oidc.codes import challenge_of
-from tests.deploy.standins.oidc.provider import ADA, CALLBACK, CLIENT_ID, WEB, Provider
+from tests.deploy.standins.oidc.provider import ADA, CALLBACK, CLIENT_ID, DESCRIPTION, WEB, Provider
 
 PAGE = "/o/oauth2/v2/auth"
 
@@ -18,7 +18,7 @@ PAGE = "/o/oauth2/v2/auth"
         ({"response_type": "code id_token"}, "unsupported_response_type"),
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"scope": None}, "invalid_request"),
-        ({"scope": "openid offline_access"}, "invalid_scope"),
+        ({"scope": 'openid "offline" ümlaut'}, "invalid_scope"),
         ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
         ({"code_challenge": None}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
@@ -44,7 +44,7 @@ def test_the_client_hears_of_its_mistake_by_redirect(
     assert answer.headers["location"].startswith(f"{CALLBACK}?")
     told = dict(parse_qsl(location.query))
     assert (told["error"], told["state"], told["iss"]) == (error, attempt.query["state"], provider.url)
-    assert told["error_description"]
+    assert DESCRIPTION.fullmatch(told["error_description"])
     assert "code" not in told
     # The control API decides in the same way.
     assert provider.authorize(ADA, **changes).answer["error"] == error

@@ -92,7 +92,7 @@ def test_a_code_is_its_own_clients_alone(provider: Provider) -> None:
         ({"code": None}, "invalid_request"),
         ({"redirect_uri": None}, "invalid_request"),
         ({"grant_type": None}, "invalid_request"),
-        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": '"pass\\wörd"'}, "unsupported_grant_type"),
         ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
         ({"grant_type": "refresh_token"}, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": "1//0unknown"}, "invalid_grant"),
