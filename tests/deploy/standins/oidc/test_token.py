@@ -7,6 +7,7 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
+from deploy.local.standins.oidc.codes import challenge_of
 from tests.deploy.standins.oidc.provider import ADA, CALLBACK, CLIENT_ID, WEB, Attempt, Provider, refused
 
 
@@ -64,6 +65,18 @@ def test_a_code_without_the_right_verifier_is_worth_nothing(provider: Provider, 
     attempt = provider.authorize()
     refused(provider.exchange(attempt, code_verifier=verifier), 400, "invalid_grant")
     assert provider.exchange(attempt).status_code == 200
+
+
+@pytest.mark.parametrize("verifier", ["x" * 42, "x" * 129, "ü" * 50, "x" * 43 + "\n"])
+def test_a_verifier_out_of_form_is_refused_even_if_it_fits_the_challenge(provider: Provider, verifier: str) -> None:
+    attempt = provider.authorize(code_challenge=challenge_of(verifier))
+    refused(provider.exchange(attempt, code_verifier=verifier), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize("verifier", ["x" * 43, ("A-._~z0" * 19)[:128]])
+def test_the_shortest_and_the_longest_verifier_are_accepted(provider: Provider, verifier: str) -> None:
+    attempt = provider.authorize(code_challenge=challenge_of(verifier))
+    assert provider.exchange(attempt, code_verifier=verifier).status_code == 200
 
 
 def test_the_challenge_itself_is_no_verifier(provider: Provider) -> None:
