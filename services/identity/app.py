@@ -18,6 +18,7 @@ from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
 from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
+from services.identity.consumers import Consumers
 from services.identity.domain.errors import EmailTaken
 from services.identity.domain.user import Role
 from services.kernel.clock import system_clock
@@ -56,6 +57,12 @@ def build(settings: Settings) -> App:
         for role in wanted.role:
             commands.grant_role(commands.GrantRole(wanted.email, role), store, system_clock)
 
+    def verify_audit(_: list[str]) -> None:
+        """Says whether the audit log is whole; ends with 1 and the number where it is not."""
+        broken_at = queries.check_audit_log(queries.CheckAuditLog(), rows)
+        if broken_at is not None:
+            raise SystemExit(f"the audit log is broken at number {broken_at}")
+
     return App(
         name="identity",
         settings=settings,
@@ -65,6 +72,9 @@ def build(settings: Settings) -> App:
             api.AuthService(store, hasher, common, issuer, system_clock),
             api.SessionService(store, rows, system_clock),
             api.CredentialService(store, hasher, common, sealer, system_clock),
+            api.AdminUserService(store, rows, system_clock),
+            api.InstructorApplicationService(store, rows, system_clock),
+            api.AuditService(rows),
             api.ProfileService(store, rows, system_clock),
             api.KeyService(issuer),
             api.IdentityInternalService(rows),
@@ -72,7 +82,8 @@ def build(settings: Settings) -> App:
         commands=commands,
         queries=queries,
         fetch_keys=issuer.key_set,
+        subscriptions=Consumers(store, system_clock).subscriptions,
         starting=[carrier.start],
         closing=[carrier.stop, messaging.close],
-        tasks={"seed-user": seed_user},
+        tasks={"seed-user": seed_user, "verify-audit": verify_audit},
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.identity.domain.application import InstructorApplication
+from services.identity.domain.audit import Deed
 from services.identity.domain.letter import Letter, MailToken, Subject
 from services.identity.domain.session import Session
 from services.identity.domain.throttle import Limit
@@ -93,6 +95,26 @@ class Letters(Protocol):
     def remove(self, letter_id: str) -> None: ...
 
 
+class Applications(Protocol):
+    def get(self, application_id: str) -> InstructorApplication | None: ...
+
+    def of_user(self, user_id: str) -> InstructorApplication | None: ...
+
+    def add(self, application: InstructorApplication) -> None:
+        """Raises ApplicationPending when the user has one already."""
+        ...
+
+    def save(self, application: InstructorApplication) -> None:
+        """Raises StaleVersion."""
+        ...
+
+
+class AuditLog(Protocol):
+    def append(self, deed: Deed) -> None:
+        """Puts the deed at the end of the chain; one after the other, without a gap."""
+        ...
+
+
 class Tx(Protocol):
     @property
     def users(self) -> Users: ...
@@ -111,6 +133,12 @@ class Tx(Protocol):
 
     @property
     def letters(self) -> Letters: ...
+
+    @property
+    def applications(self) -> Applications: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
 
     @property
     def requests(self) -> RequestLog: ...

@@ -1,7 +1,7 @@
 """The one description of identity's schema."""
 
-from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 METADATA = MetaData()
 
@@ -23,6 +23,7 @@ users = Table(
     # What has to be unique is null where there is none.
     Column("phone_folded", Text, unique=True),
     Column("email_verified_at", DateTime(timezone=True)),
+    Column("blocked_at", DateTime(timezone=True)),
 )
 
 sessions = Table(
@@ -82,4 +83,41 @@ letters = Table(
     Column("written_at", DateTime(timezone=True), nullable=False),
     Column("due_at", DateTime(timezone=True), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
+)
+
+applications = Table(
+    "applications",
+    METADATA,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("motivation", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("rejection_comment", Text, nullable=False),
+    Column("submitted_at", DateTime(timezone=True), nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+)
+
+# Rows are added and never changed: the writer has no right to.
+audit_log = Table(
+    "audit_log",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("done_at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("user_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("before", JSONB, nullable=False),
+    Column("after", JSONB, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# One row: the end of the chain, by which a log that was cut off shows.
+audit_head = Table(
+    "audit_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
 )

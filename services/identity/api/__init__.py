@@ -1,5 +1,7 @@
 """The gRPC servicers: message in, command or query out, message back."""
 
+from services.identity.api.administration import AdminUserService, AuditService
+from services.identity.api.applications import InstructorApplicationService
 from services.identity.api.auth import AuthService
 from services.identity.api.credentials import CredentialService
 from services.identity.api.keys import KeyService
@@ -7,9 +9,12 @@ from services.identity.api.profiles import IdentityInternalService, ProfileServi
 from services.identity.api.sessions import SessionService
 
 __all__ = [
+    "AdminUserService",
+    "AuditService",
     "AuthService",
     "CredentialService",
     "IdentityInternalService",
+    "InstructorApplicationService",
     "KeyService",
     "ProfileService",
     "SessionService",

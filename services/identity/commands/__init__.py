@@ -1,6 +1,26 @@
 """The write side: one frozen dataclass and one function per command."""
 
 from services.identity.commands.accounts import GrantRole, Register, UpdateProfile, grant_role, register, update_profile
+from services.identity.commands.administration import (
+    AssignRoles,
+    BlockUser,
+    UnblockUser,
+    assign_roles,
+    block_user,
+    unblock_user,
+)
+from services.identity.commands.applications import (
+    AddApplicationEvidence,
+    AdmitInstructor,
+    ApproveInstructorApplication,
+    RejectInstructorApplication,
+    SubmitInstructorApplication,
+    add_application_evidence,
+    admit_instructor,
+    approve_instructor_application,
+    reject_instructor_application,
+    submit_instructor_application,
+)
 from services.identity.commands.credentials import (
     ChangePassword,
     RequestEmailVerification,
@@ -29,6 +49,11 @@ from services.identity.commands.sessions import (
 )
 
 __all__ = [
+    "AddApplicationEvidence",
+    "AdmitInstructor",
+    "ApproveInstructorApplication",
+    "AssignRoles",
+    "BlockUser",
     "ChangePassword",
     "GrantRole",
     "Login",
@@ -36,13 +61,21 @@ __all__ = [
     "OpenSession",
     "RefreshSession",
     "Register",
+    "RejectInstructorApplication",
     "RequestEmailVerification",
     "RequestPasswordReset",
     "ResetPassword",
     "RevokeOtherSessions",
     "RevokeSession",
+    "SubmitInstructorApplication",
+    "UnblockUser",
     "UpdateProfile",
     "VerifyEmail",
+    "add_application_evidence",
+    "admit_instructor",
+    "approve_instructor_application",
+    "assign_roles",
+    "block_user",
     "change_password",
     "deliver_next_letter",
     "grant_role",
@@ -50,11 +83,14 @@ __all__ = [
     "logout",
     "refresh_session",
     "register",
+    "reject_instructor_application",
     "request_email_verification",
     "request_password_reset",
     "reset_password",
     "revoke_other_sessions",
     "revoke_session",
+    "submit_instructor_application",
+    "unblock_user",
     "update_profile",
     "verify_email",
 ]

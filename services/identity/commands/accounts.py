@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from services.identity.commands.deeds import OPERATOR, roles_deed
 from services.identity.domain.password import refuse_common
 from services.identity.domain.user import Role, User, existing
 from services.identity.ports import CommonPasswords, PasswordHasher, Store
@@ -67,6 +68,8 @@ def grant_role(command: GrantRole, store: Store, clock: Clock) -> User:
     with store.begin() as tx:
         user = existing(tx.users.by_identifier(command.identifier))
         if command.role not in user.roles:
+            before = user.roles
             user.grant(command.role, clock())
             tx.users.save(user)
+            tx.audit.append(roles_deed(OPERATOR, "GrantRole", user, before, clock()))
     return user

@@ -9,6 +9,7 @@ from services.identity.domain.errors import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     SessionNotFound,
+    UserBlocked,
 )
 from services.identity.domain.secret import new_secret, secret_hash
 from services.identity.domain.session import Refreshed, Session
@@ -55,6 +56,8 @@ def login(command: Login, store: Store, hasher: PasswordHasher, issuer: TokenIss
         held = tx.users.hold(user.id)
         if held is None or held.password_hash != user.password_hash:
             raise CredentialsInvalid
+        if held.blocked_at is not None:
+            raise UserBlocked
         if renewed:
             held.set_password(renewed, now)
             tx.users.save(held)

@@ -70,3 +70,38 @@ class MailTokenInvalid(IdentityError):
 class LoginThrottled(IdentityError):
     kind = Kind.EXHAUSTED
     message = "too many wrong passwords: try again later, or on a device that signed in before"
+
+
+class UserBlocked(IdentityError):
+    kind = Kind.FORBIDDEN
+    message = "this account was blocked"
+
+
+class OwnAccount(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "nobody does this to their own account"
+
+
+class ApplicationNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such application"
+
+
+class ApplicationPending(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the application waits for a decision"
+
+
+class ApplicationNotPending(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the application was decided"
+
+
+class AlreadyInstructor(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the user is an instructor"
+
+
+class TooMuchEvidence(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "an application holds no more evidence than this"

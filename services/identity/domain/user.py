@@ -30,6 +30,22 @@ class ProfileUpdated(DomainEvent):
     user_id: str
 
 
+# Named apart from the refusal, which is called by the same words.
+@dataclass(frozen=True, kw_only=True)
+class AccountBlocked(DomainEvent):
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountUnblocked(DomainEvent):
+    user_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolesAssigned(DomainEvent):
+    user_id: str
+
+
 @dataclass(kw_only=True)
 class User(Aggregate):
     email: str
@@ -41,6 +57,7 @@ class User(Aggregate):
     updated_at: datetime
     phone: str = ""
     email_verified_at: datetime | None = None
+    blocked_at: datetime | None = None
 
     @classmethod
     def register(
@@ -74,9 +91,25 @@ class User(Aggregate):
         self.record(ProfileUpdated(user_id=self.id))
 
     def grant(self, role: Role, now: datetime) -> None:
-        self.roles |= {role}
-        self.updated_at = now
-        self.record(ProfileUpdated(user_id=self.id))
+        self.assign(self.roles | {role}, now)
+
+    def assign(self, roles: frozenset[Role], now: datetime) -> bool:
+        """Whether that takes a role away."""
+        lost = bool(self.roles - roles)
+        if roles != self.roles:
+            self.roles, self.updated_at = roles, now
+            self.record(RolesAssigned(user_id=self.id))
+        return lost
+
+    def block(self, now: datetime) -> None:
+        if self.blocked_at is None:
+            self.blocked_at = now
+            self.record(AccountBlocked(user_id=self.id))
+
+    def unblock(self) -> None:
+        if self.blocked_at is not None:
+            self.blocked_at = None
+            self.record(AccountUnblocked(user_id=self.id))
 
     def set_password(self, password_hash: str, now: datetime) -> None:
         self.password_hash = password_hash

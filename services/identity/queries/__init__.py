@@ -1,18 +1,46 @@
 """The read side: one frozen dataclass and one function per query."""
 
+from services.identity.queries.administration import AccountRow, GetUser, ListUsers, get_user, list_users
+from services.identity.queries.applications import (
+    ApplicationRow,
+    GetInstructorApplication,
+    GetMyInstructorApplication,
+    ListInstructorApplications,
+    get_instructor_application,
+    get_my_instructor_application,
+    list_instructor_applications,
+)
+from services.identity.queries.audit import AuditRow, CheckAuditLog, SearchAuditLog, check_audit_log, search_audit_log
 from services.identity.queries.keyset import GetKeySet, get_key_set
 from services.identity.queries.sessions import ListSessions, SessionRow, list_sessions
 from services.identity.queries.users import BatchGetUsers, GetProfile, UserRow, batch_get_users, get_profile
 
 __all__ = [
+    "AccountRow",
+    "ApplicationRow",
+    "AuditRow",
     "BatchGetUsers",
+    "CheckAuditLog",
+    "GetInstructorApplication",
     "GetKeySet",
+    "GetMyInstructorApplication",
     "GetProfile",
+    "GetUser",
+    "ListInstructorApplications",
     "ListSessions",
+    "ListUsers",
+    "SearchAuditLog",
     "SessionRow",
     "UserRow",
     "batch_get_users",
+    "check_audit_log",
+    "get_instructor_application",
     "get_key_set",
+    "get_my_instructor_application",
     "get_profile",
+    "get_user",
+    "list_instructor_applications",
     "list_sessions",
+    "list_users",
+    "search_audit_log",
 ]

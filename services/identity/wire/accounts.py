@@ -9,7 +9,7 @@ from services.identity.domain.user import UPDATABLE, Role, User, folded
 from services.identity.wire.times import timestamp
 from services.kernel.ids import id_from
 
-_ROLES = {
+ROLES = {
     Role.STUDENT: profile_service_pb2.ROLE_STUDENT,
     Role.INSTRUCTOR: profile_service_pb2.ROLE_INSTRUCTOR,
     Role.ADMIN: profile_service_pb2.ROLE_ADMIN,
@@ -29,15 +29,15 @@ def to_update_profile(user_id: str, request: profile_service_pb2.UpdateProfileRe
     return commands.UpdateProfile(user_id, {path: getattr(request, path) for path in paths}, request.etag)
 
 
-def user(found: User | queries.UserRow) -> profile_service_pb2.User:
+def user(found: User | queries.UserRow | queries.AccountRow) -> profile_service_pb2.User:
     held = [role for role in Role if role in found.roles]
     return profile_service_pb2.User(
         user_id=found.id,
         email=found.email,
         username=found.username,
         name=found.name,
-        roles=[_ROLES[role] for role in held],
-        primary_role=_ROLES[held[-1]],
+        roles=[ROLES[role] for role in held],
+        primary_role=ROLES[held[-1]],
         created_at=timestamp(found.created_at),
         updated_at=timestamp(found.updated_at),
         etag=str(found.version),

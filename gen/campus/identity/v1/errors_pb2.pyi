@@ -52,6 +52,20 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
     Status RESOURCE_EXHAUSTED, with the time to wait.
     """
+    USER_BLOCKED: _Reason.ValueType  # 14
+    """The account was blocked by an admin. Status PERMISSION_DENIED."""
+    OWN_ACCOUNT: _Reason.ValueType  # 15
+    """Admins can't do this to themselves. Status FAILED_PRECONDITION."""
+    APPLICATION_NOT_FOUND: _Reason.ValueType  # 16
+    """There is no such application, or it is another user's. Status NOT_FOUND."""
+    APPLICATION_PENDING: _Reason.ValueType  # 17
+    """The user has applied, and nobody has decided yet. Status FAILED_PRECONDITION."""
+    APPLICATION_NOT_PENDING: _Reason.ValueType  # 18
+    """The application was decided. Status FAILED_PRECONDITION."""
+    ALREADY_INSTRUCTOR: _Reason.ValueType  # 19
+    """The user is an instructor. Status FAILED_PRECONDITION."""
+    TOO_MUCH_EVIDENCE: _Reason.ValueType  # 20
+    """An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -86,4 +100,18 @@ LOGIN_THROTTLED: Reason.ValueType  # 13
 """Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
 Status RESOURCE_EXHAUSTED, with the time to wait.
 """
+USER_BLOCKED: Reason.ValueType  # 14
+"""The account was blocked by an admin. Status PERMISSION_DENIED."""
+OWN_ACCOUNT: Reason.ValueType  # 15
+"""Admins can't do this to themselves. Status FAILED_PRECONDITION."""
+APPLICATION_NOT_FOUND: Reason.ValueType  # 16
+"""There is no such application, or it is another user's. Status NOT_FOUND."""
+APPLICATION_PENDING: Reason.ValueType  # 17
+"""The user has applied, and nobody has decided yet. Status FAILED_PRECONDITION."""
+APPLICATION_NOT_PENDING: Reason.ValueType  # 18
+"""The application was decided. Status FAILED_PRECONDITION."""
+ALREADY_INSTRUCTOR: Reason.ValueType  # 19
+"""The user is an instructor. Status FAILED_PRECONDITION."""
+TOO_MUCH_EVIDENCE: Reason.ValueType  # 20
+"""An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

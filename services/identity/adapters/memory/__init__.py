@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from services.chassis.memory import MemoryRequests, MemoryTransactions
 from services.identity.adapters.memory.accounts import MemorySessions, MemoryUsers
+from services.identity.adapters.memory.administration import MemoryApplications, MemoryAuditLog
 from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
 from services.identity.adapters.memory.signing_in import MemoryAttempts, MemoryDevices
 from services.identity.adapters.memory.state import State
@@ -28,4 +29,6 @@ class MemoryTx:
         self.attempts = MemoryAttempts(state)
         self.mail_tokens = MemoryMailTokens(state)
         self.letters = MemoryLetters(state)
+        self.applications = MemoryApplications(state)
+        self.audit = MemoryAuditLog(state)
         self.requests = MemoryRequests(state)

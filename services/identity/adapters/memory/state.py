@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.chassis.memory import MemoryState
+from services.identity.domain.application import InstructorApplication
+from services.identity.domain.audit import Entry
 from services.identity.domain.letter import Letter, MailToken, Subject
 from services.identity.domain.session import Session
 from services.identity.domain.user import User
@@ -19,3 +21,5 @@ class State(MemoryState):
     mail_tokens: dict[tuple[str, Subject], MailToken] = field(default_factory=dict)
     used_mail_tokens: set[str] = field(default_factory=set)
     letters: dict[str, Letter] = field(default_factory=dict)
+    applications: dict[str, InstructorApplication] = field(default_factory=dict)
+    audit: list[Entry] = field(default_factory=list)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.chassis.db import Work, Writer
+from services.identity.adapters.postgres.applications import PostgresApplications
+from services.identity.adapters.postgres.audit import PostgresAuditLog
 from services.identity.adapters.postgres.mail import PostgresLetters, PostgresMailTokens
 from services.identity.adapters.postgres.sessions import PostgresSessions
 from services.identity.adapters.postgres.signing_in import PostgresAttempts, PostgresDevices
@@ -29,4 +31,6 @@ class PostgresTx:
         self.attempts = PostgresAttempts(work)
         self.mail_tokens = PostgresMailTokens(work)
         self.letters = PostgresLetters(work)
+        self.applications = PostgresApplications(work)
+        self.audit = PostgresAuditLog(work)
         self.requests: RequestLog = work.requests

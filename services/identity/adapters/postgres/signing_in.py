@@ -41,8 +41,7 @@ class PostgresAttempts:
             },
         ).returning(attempts.c.count, attempts.c.ends_at)
         row = self._work.execute(counted).one()
-        # `count` is also a method of the row, a tuple.
-        return row[0], row[1]
+        return row._mapping["count"], row.ends_at
 
     def uncount(self, limit: Limit) -> None:
         less = func.greatest(attempts.c.count - 1, 0)

@@ -72,6 +72,7 @@ def _values(user: User) -> dict[str, Any]:
         "phone": user.phone,
         "phone_folded": folded(user.phone) or None,
         "email_verified_at": user.email_verified_at,
+        "blocked_at": user.blocked_at,
     }
 
 
