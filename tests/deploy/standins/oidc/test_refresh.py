@@ -98,9 +98,17 @@ def test_a_person_can_take_the_consent_back_at_the_provider(provider: Provider) 
 
 
 def test_nothing_outlives_the_account(provider: Provider) -> None:
-    someone = {"email": "short.lived@example.com"}
-    token, waiting = provider.sign_in(someone, **OFFLINE), provider.authorize(someone)
-    provider.control("DELETE", f"/identities/{KeyJudge(provider).claims(token['id_token'])['sub']}")
-    refused(refresh(provider, token), 400, "invalid_grant")
-    refused(provider.exchange(waiting), 400, "invalid_grant")
-    assert provider.userinfo(token["access_token"]).status_code == 401
+    someone = {"sub": "short-lived", "email": "short.lived@example.com"}
+    token, waiting = provider.sign_in(someone, access_type="offline"), provider.authorize(someone)
+
+    def ended() -> None:
+        refused(refresh(provider, token), 400, "invalid_grant")
+        refused(provider.exchange(waiting), 400, "invalid_grant")
+        assert provider.userinfo(token["access_token"]).status_code == 401
+
+    provider.control("DELETE", "/identities/short-lived")
+    ended()
+    # Not even for whoever is given the subject again, which only the control API can do.
+    provider.control("POST", "/identities", someone)
+    ended()
+    assert "refresh_token" in provider.sign_in(someone, access_type="offline")
