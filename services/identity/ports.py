@@ -8,7 +8,9 @@ from typing import Protocol
 
 from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Deed
+from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
+from services.identity.domain.preferences import Preferences
 from services.identity.domain.session import Session
 from services.identity.domain.throttle import Limit
 from services.identity.domain.user import User
@@ -109,6 +111,28 @@ class Applications(Protocol):
         ...
 
 
+class PreferencesStore(Protocol):
+    def of_user(self, user_id: str) -> Preferences:
+        """The usual ones, of version 0, when the user has none. Hold the user before you change them."""
+        ...
+
+    def save(self, preferences: Preferences) -> None: ...
+
+
+class Erasures(Protocol):
+    def get(self, erasure_id: str) -> Erasure | None: ...
+
+    def add(self, erasure: Erasure) -> None: ...
+
+    def confirm(self, erasure_id: str, service: str, now: datetime) -> None:
+        """Keeps the first receipt of a service."""
+        ...
+
+    def forget(self, user_id: str) -> None:
+        """Removes what identity holds of a user besides the account: devices, links, preferences, application."""
+        ...
+
+
 class AuditLog(Protocol):
     def append(self, deed: Deed) -> None:
         """Puts the deed at the end of the chain; one after the other, without a gap."""
@@ -136,6 +160,12 @@ class Tx(Protocol):
 
     @property
     def applications(self) -> Applications: ...
+
+    @property
+    def preferences(self) -> PreferencesStore: ...
+
+    @property
+    def erasures(self) -> Erasures: ...
 
     @property
     def audit(self) -> AuditLog: ...

@@ -1,6 +1,6 @@
 """The one description of identity's schema."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 METADATA = MetaData()
@@ -120,4 +120,32 @@ audit_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
+)
+
+# The id is the user's.
+preferences = Table(
+    "preferences",
+    METADATA,
+    Column("id", UUID(as_uuid=False), ForeignKey("users.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("email_notifications", Boolean, nullable=False),
+    Column("in_app_notifications", Boolean, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    METADATA,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), nullable=False, unique=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+)
+
+erasure_receipts = Table(
+    "erasure_receipts",
+    METADATA,
+    Column("erasure_id", UUID(as_uuid=False), ForeignKey("erasures.id"), primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("received_at", DateTime(timezone=True), nullable=False),
 )

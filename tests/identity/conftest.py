@@ -124,9 +124,11 @@ def identity(
         api.AdminUserService(store, database.reader, clock),
         api.InstructorApplicationService(store, database.reader, clock),
         api.AuditService(database.reader),
+        api.PreferenceService(store, database.reader),
+        api.ErasureService(store, database.reader, hasher, clock),
         api.ProfileService(store, database.reader, clock),
         api.KeyService(issuer),
-        api.IdentityInternalService(database.reader),
+        api.IdentityInternalService(store, database.reader, clock),
     ]
     with served(servicers, commands, queries, pki) as found:
         yield found

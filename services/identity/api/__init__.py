@@ -5,6 +5,7 @@ from services.identity.api.applications import InstructorApplicationService
 from services.identity.api.auth import AuthService
 from services.identity.api.credentials import CredentialService
 from services.identity.api.keys import KeyService
+from services.identity.api.personal import ErasureService, PreferenceService
 from services.identity.api.profiles import IdentityInternalService, ProfileService
 from services.identity.api.sessions import SessionService
 
@@ -13,9 +14,11 @@ __all__ = [
     "AuditService",
     "AuthService",
     "CredentialService",
+    "ErasureService",
     "IdentityInternalService",
     "InstructorApplicationService",
     "KeyService",
+    "PreferenceService",
     "ProfileService",
     "SessionService",
 ]

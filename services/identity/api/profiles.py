@@ -26,10 +26,17 @@ class ProfileService(profile_service_pb2_grpc.ProfileServiceServicer):
 
 
 class IdentityInternalService(identity_internal_service_pb2_grpc.IdentityInternalServiceServicer):
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, store: Store, rows: Rows, clock: Clock) -> None:
+        self._store, self._rows, self._clock = store, rows, clock
 
     def BatchGetUsers(
         self, request: internal_pb.BatchGetUsersRequest, context: grpc.ServicerContext
     ) -> internal_pb.BatchGetUsersResponse:
         return accounts.users(queries.batch_get_users(queries.BatchGetUsers(tuple(request.user_ids)), self._rows))
+
+    def ConfirmErasure(
+        self, request: internal_pb.ConfirmErasureRequest, context: grpc.ServicerContext
+    ) -> internal_pb.ConfirmErasureResponse:
+        command = commands.ConfirmErasure(request.erasure_id, principal().service)
+        commands.confirm_erasure(command, self._store, self._clock)
+        return internal_pb.ConfirmErasureResponse()

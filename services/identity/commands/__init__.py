@@ -34,6 +34,14 @@ from services.identity.commands.credentials import (
     verify_email,
 )
 from services.identity.commands.letters import deliver_next_letter
+from services.identity.commands.personal import (
+    ConfirmErasure,
+    DeleteProfile,
+    UpdatePreferences,
+    confirm_erasure,
+    delete_profile,
+    update_preferences,
+)
 from services.identity.commands.sessions import (
     Login,
     Logout,
@@ -55,6 +63,8 @@ __all__ = [
     "AssignRoles",
     "BlockUser",
     "ChangePassword",
+    "ConfirmErasure",
+    "DeleteProfile",
     "GrantRole",
     "Login",
     "Logout",
@@ -69,6 +79,7 @@ __all__ = [
     "RevokeSession",
     "SubmitInstructorApplication",
     "UnblockUser",
+    "UpdatePreferences",
     "UpdateProfile",
     "VerifyEmail",
     "add_application_evidence",
@@ -77,6 +88,8 @@ __all__ = [
     "assign_roles",
     "block_user",
     "change_password",
+    "confirm_erasure",
+    "delete_profile",
     "deliver_next_letter",
     "grant_role",
     "login",
@@ -91,6 +104,7 @@ __all__ = [
     "revoke_session",
     "submit_instructor_application",
     "unblock_user",
+    "update_preferences",
     "update_profile",
     "verify_email",
 ]

@@ -105,3 +105,13 @@ class AlreadyInstructor(IdentityError):
 class TooMuchEvidence(IdentityError):
     kind = Kind.FAILED_PRECONDITION
     message = "an application holds no more evidence than this"
+
+
+class TimeZoneUnknown(IdentityError):
+    kind = Kind.INVALID
+    message = "there is no time zone of this name"
+
+
+class ErasureNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such erasure"

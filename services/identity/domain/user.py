@@ -9,6 +9,7 @@ from services.identity.domain.errors import FieldNotUpdatable, MailTokenInvalid,
 from services.kernel.errors import StaleVersion
 from services.kernel.events import Aggregate, DomainEvent
 
+ERASED_NAME = "Deleted user"
 UPDATABLE = ("name", "username", "phone")
 
 
@@ -122,6 +123,13 @@ class User(Aggregate):
         if self.email_verified_at is None:
             self.email_verified_at = self.updated_at = now
             self.record(ProfileUpdated(user_id=self.id))
+
+    def erase(self, now: datetime) -> None:
+        """Takes away everything that tells who this was; the id stays, and names nobody."""
+        self.email = self.username = self.phone = self.password_hash = ""
+        self.name = ERASED_NAME
+        self.email_verified_at = self.blocked_at = None
+        self.roles, self.updated_at = frozenset({Role.STUDENT}), now
 
     @property
     def own_words(self) -> tuple[str, ...]:

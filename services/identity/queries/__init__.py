@@ -12,6 +12,15 @@ from services.identity.queries.applications import (
 )
 from services.identity.queries.audit import AuditRow, CheckAuditLog, SearchAuditLog, check_audit_log, search_audit_log
 from services.identity.queries.keyset import GetKeySet, get_key_set
+from services.identity.queries.personal import (
+    ErasureView,
+    GetErasure,
+    GetPreferences,
+    PreferencesRow,
+    ReceiptRow,
+    get_erasure,
+    get_preferences,
+)
 from services.identity.queries.sessions import ListSessions, SessionRow, list_sessions
 from services.identity.queries.users import BatchGetUsers, GetProfile, UserRow, batch_get_users, get_profile
 
@@ -21,22 +30,29 @@ __all__ = [
     "AuditRow",
     "BatchGetUsers",
     "CheckAuditLog",
+    "ErasureView",
+    "GetErasure",
     "GetInstructorApplication",
     "GetKeySet",
     "GetMyInstructorApplication",
+    "GetPreferences",
     "GetProfile",
     "GetUser",
     "ListInstructorApplications",
     "ListSessions",
     "ListUsers",
+    "PreferencesRow",
+    "ReceiptRow",
     "SearchAuditLog",
     "SessionRow",
     "UserRow",
     "batch_get_users",
     "check_audit_log",
+    "get_erasure",
     "get_instructor_application",
     "get_key_set",
     "get_my_instructor_application",
+    "get_preferences",
     "get_profile",
     "get_user",
     "list_instructor_applications",

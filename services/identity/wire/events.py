@@ -8,6 +8,8 @@ from services.identity.domain.application import (
     InstructorApplicationRejected,
     InstructorApplicationSubmitted,
 )
+from services.identity.domain.erasure import UserErasureRequested
+from services.identity.domain.preferences import PreferencesUpdated
 from services.identity.domain.session import SessionRevoked
 from services.identity.domain.user import (
     AccountBlocked,
@@ -26,6 +28,8 @@ _SAME: dict[type[DomainEvent], type[Message]] = {
     AccountBlocked: events_pb2.UserBlocked,
     AccountUnblocked: events_pb2.UserUnblocked,
     RolesAssigned: events_pb2.RolesAssigned,
+    PreferencesUpdated: events_pb2.PreferencesUpdated,
+    UserErasureRequested: events_pb2.UserErasureRequested,
     InstructorApplicationSubmitted: events_pb2.InstructorApplicationSubmitted,
     InstructorApplicationApproved: events_pb2.InstructorApplicationApproved,
     InstructorApplicationRejected: events_pb2.InstructorApplicationRejected,

@@ -66,6 +66,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The user is an instructor. Status FAILED_PRECONDITION."""
     TOO_MUCH_EVIDENCE: _Reason.ValueType  # 20
     """An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
+    TIME_ZONE_UNKNOWN: _Reason.ValueType  # 21
+    """There is no time zone of this name. Status INVALID_ARGUMENT."""
+    ERASURE_NOT_FOUND: _Reason.ValueType  # 22
+    """There is no such erasure. Status NOT_FOUND."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -114,4 +118,8 @@ ALREADY_INSTRUCTOR: Reason.ValueType  # 19
 """The user is an instructor. Status FAILED_PRECONDITION."""
 TOO_MUCH_EVIDENCE: Reason.ValueType  # 20
 """An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
+TIME_ZONE_UNKNOWN: Reason.ValueType  # 21
+"""There is no time zone of this name. Status INVALID_ARGUMENT."""
+ERASURE_NOT_FOUND: Reason.ValueType  # 22
+"""There is no such erasure. Status NOT_FOUND."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

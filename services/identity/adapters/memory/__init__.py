@@ -7,6 +7,7 @@ from services.chassis.memory import MemoryRequests, MemoryTransactions
 from services.identity.adapters.memory.accounts import MemorySessions, MemoryUsers
 from services.identity.adapters.memory.administration import MemoryApplications, MemoryAuditLog
 from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
+from services.identity.adapters.memory.personal import MemoryErasures, MemoryPreferences
 from services.identity.adapters.memory.signing_in import MemoryAttempts, MemoryDevices
 from services.identity.adapters.memory.state import State
 
@@ -30,5 +31,7 @@ class MemoryTx:
         self.mail_tokens = MemoryMailTokens(state)
         self.letters = MemoryLetters(state)
         self.applications = MemoryApplications(state)
+        self.preferences = MemoryPreferences(state)
+        self.erasures = MemoryErasures(state)
         self.audit = MemoryAuditLog(state)
         self.requests = MemoryRequests(state)

@@ -6,7 +6,9 @@ from datetime import datetime
 from services.chassis.memory import MemoryState
 from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Entry
+from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
+from services.identity.domain.preferences import Preferences
 from services.identity.domain.session import Session
 from services.identity.domain.user import User
 
@@ -22,4 +24,6 @@ class State(MemoryState):
     used_mail_tokens: set[str] = field(default_factory=set)
     letters: dict[str, Letter] = field(default_factory=dict)
     applications: dict[str, InstructorApplication] = field(default_factory=dict)
+    preferences: dict[str, Preferences] = field(default_factory=dict)
+    erasures: dict[str, Erasure] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from services.chassis.db import Work, Writer
 from services.identity.adapters.postgres.applications import PostgresApplications
 from services.identity.adapters.postgres.audit import PostgresAuditLog
+from services.identity.adapters.postgres.erasures import PostgresErasures
 from services.identity.adapters.postgres.mail import PostgresLetters, PostgresMailTokens
+from services.identity.adapters.postgres.preferences import PostgresPreferences
 from services.identity.adapters.postgres.sessions import PostgresSessions
 from services.identity.adapters.postgres.signing_in import PostgresAttempts, PostgresDevices
 from services.identity.adapters.postgres.users import PostgresUsers
@@ -32,5 +34,7 @@ class PostgresTx:
         self.mail_tokens = PostgresMailTokens(work)
         self.letters = PostgresLetters(work)
         self.applications = PostgresApplications(work)
+        self.preferences = PostgresPreferences(work)
+        self.erasures = PostgresErasures(work)
         self.audit = PostgresAuditLog(work)
         self.requests: RequestLog = work.requests

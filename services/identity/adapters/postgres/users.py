@@ -34,7 +34,6 @@ class PostgresUsers:
 
     def add(self, user: User) -> None:
         row = _values(user) | {"id": user.id, "version": 1, "created_at": user.created_at}
-        row |= {"email": user.email, "email_folded": folded(user.email) or None}
         added = postgresql.insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
         if self._work.execute(added).first() is None:
             raise self._taken(user)
@@ -63,6 +62,8 @@ class PostgresUsers:
 
 def _values(user: User) -> dict[str, Any]:
     return {
+        "email": user.email,
+        "email_folded": folded(user.email) or None,
         "username": user.username,
         "username_folded": folded(user.username) or None,
         "name": user.name,
