@@ -14,6 +14,7 @@ from services.identity import api, commands, queries
 from services.identity.adapters.common_passwords import common_passwords
 from services.identity.adapters.letter_carrier import LetterCarrier
 from services.identity.adapters.messaging import MessagingPost
+from services.identity.adapters.oidc import Configured, OidcProviders
 from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
 from services.identity.adapters.sealing import FernetSealer
@@ -27,6 +28,7 @@ from services.kernel.requests import RequestKey
 
 class Settings(ServiceSettings):
     signing_key: str = Field(description="path of the PEM file with the Ed25519 key that signs access tokens")
+    oidc_providers: list[Configured] = Field(default=[], description="JSON: who else may say who a user is")
     sealing_keys: str = Field(
         description="path of a file of Fernet keys, one per line: the first encrypts secrets at rest"
     )
@@ -39,6 +41,7 @@ def build(settings: Settings) -> App:
     issuer = JwtIssuer.from_file(settings.signing_key, settings.token_issuer, settings.token_audience)
     files = {"cert": settings.tls_cert, "key": settings.tls_key, "ca": settings.tls_ca}
     messaging = Neighbour("messaging", settings.peer("messaging"), **files)
+    providers = OidcProviders(settings.oidc_providers, settings.public_url)
     post = MessagingPost(messaging, settings.public_url)
     carrier = LetterCarrier(lambda: commands.deliver_next_letter(store, sealer, post, system_clock))
 
@@ -77,6 +80,7 @@ def build(settings: Settings) -> App:
             api.AuditService(rows),
             api.PreferenceService(store, rows),
             api.ErasureService(store, rows, hasher, system_clock),
+            api.OAuthService(store, rows, hasher, providers, sealer, issuer, system_clock, settings.public_url),
             api.ProfileService(store, rows, system_clock),
             api.KeyService(issuer),
             api.IdentityInternalService(store, rows, system_clock),
@@ -86,6 +90,6 @@ def build(settings: Settings) -> App:
         fetch_keys=issuer.key_set,
         subscriptions=Consumers(store, system_clock).subscriptions,
         starting=[carrier.start],
-        closing=[carrier.stop, messaging.close],
+        closing=[carrier.stop, messaging.close, providers.close],
         tasks={"seed-user": seed_user, "verify-audit": verify_audit},
     )

@@ -10,6 +10,7 @@ from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Deed
 from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
+from services.identity.domain.linking import Flow, LinkedAccount, Vouched
 from services.identity.domain.preferences import Preferences
 from services.identity.domain.session import Session
 from services.identity.domain.throttle import Limit
@@ -133,6 +134,28 @@ class Erasures(Protocol):
         ...
 
 
+class Flows(Protocol):
+    def add(self, flow: Flow) -> None: ...
+
+    def take(self, state_hash: str) -> Flow | None:
+        """Uses the flow up: of all that ask, one ever gets it."""
+        ...
+
+
+class LinkedAccounts(Protocol):
+    def by_subject(self, provider: str, subject: str) -> LinkedAccount | None: ...
+
+    def of_user(self, user_id: str) -> list[LinkedAccount]: ...
+
+    def add(self, account: LinkedAccount) -> None:
+        """Raises AccountLinked when the subject, or the user at this provider, is linked already."""
+        ...
+
+    def keep_tokens(self, account: LinkedAccount) -> None: ...
+
+    def remove(self, account_id: str) -> None: ...
+
+
 class AuditLog(Protocol):
     def append(self, deed: Deed) -> None:
         """Puts the deed at the end of the chain; one after the other, without a gap."""
@@ -166,6 +189,12 @@ class Tx(Protocol):
 
     @property
     def erasures(self) -> Erasures: ...
+
+    @property
+    def flows(self) -> Flows: ...
+
+    @property
+    def linked(self) -> LinkedAccounts: ...
 
     @property
     def audit(self) -> AuditLog: ...
@@ -211,6 +240,23 @@ class Post(Protocol):
 
     def send(self, letter_id: str, user_id: str, subject: Subject, token: str) -> None:
         """Raises DependencyUnavailable when it makes sense to try again, Refused when it doesn't."""
+        ...
+
+
+class Provider(Protocol):
+    """Another party that says who somebody is."""
+
+    def authorization_url(self, state: str, nonce: str, challenge: str) -> str: ...
+
+    def vouch(self, code: str, verifier: str, nonce: str, issuer: str) -> Vouched:
+        """Redeems the code, and checks what comes: signature, issuer, audience, time, nonce. Raises OauthFailed, and
+        DependencyUnavailable when the provider does not answer."""
+        ...
+
+
+class Providers(Protocol):
+    def named(self, name: str) -> Provider:
+        """Raises ProviderUnknown."""
         ...
 
 

@@ -1,6 +1,18 @@
 """The one description of identity's schema."""
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 METADATA = MetaData()
@@ -148,4 +160,30 @@ erasure_receipts = Table(
     Column("erasure_id", UUID(as_uuid=False), ForeignKey("erasures.id"), primary_key=True),
     Column("service", Text, primary_key=True),
     Column("received_at", DateTime(timezone=True), nullable=False),
+)
+
+oauth_flows = Table(
+    "oauth_flows",
+    METADATA,
+    Column("state_hash", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("user_id", Text, nullable=False),
+)
+
+# Accounts at other parties that sign a user in.
+user_accounts = Table(
+    "user_accounts",
+    METADATA,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("access_token", Text, nullable=False),
+    Column("refresh_token", Text, nullable=False),
+    Column("linked_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("provider", "subject", name="user_accounts_subject_key"),
+    UniqueConstraint("user_id", "provider", name="user_accounts_user_key"),
 )

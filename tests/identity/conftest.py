@@ -12,6 +12,7 @@ from deploy.local.postgres import Postgres
 from services.chassis.db import Database
 from services.identity import api, commands, queries
 from services.identity.adapters.memory import MemoryStore
+from services.identity.adapters.oidc import OidcProviders
 from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
 from services.identity.adapters.sealing import FernetSealer
@@ -65,6 +66,7 @@ class Mailbox:
         return [token for _, about, token in self.letters.values() if about is subject]
 
 
+PUBLIC_URL = "http://localhost:8080"
 COMMON = frozenset({"password1", "12345678"})
 
 
@@ -112,8 +114,19 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
+def providers() -> OidcProviders:
+    """None; the tests of sign-in by others put real ones in their place."""
+    return OidcProviders([], PUBLIC_URL)
+
+
+@pytest.fixture
 def identity(
-    database: Database, pki: Pki, issuer: JwtIssuer, clock: FakeClock, sealer: FernetSealer
+    database: Database,
+    pki: Pki,
+    issuer: JwtIssuer,
+    clock: FakeClock,
+    sealer: FernetSealer,
+    providers: OidcProviders,
 ) -> Iterator[Served]:
     """All of identity's servicers on PostgreSQL, in a real server."""
     store, hasher = PostgresStore(database.writer), Argon2Hasher()
@@ -126,6 +139,7 @@ def identity(
         api.AuditService(database.reader),
         api.PreferenceService(store, database.reader),
         api.ErasureService(store, database.reader, hasher, clock),
+        api.OAuthService(store, database.reader, hasher, providers, sealer, issuer, clock, PUBLIC_URL),
         api.ProfileService(store, database.reader, clock),
         api.KeyService(issuer),
         api.IdentityInternalService(store, database.reader, clock),

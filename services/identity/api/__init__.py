@@ -5,6 +5,7 @@ from services.identity.api.applications import InstructorApplicationService
 from services.identity.api.auth import AuthService
 from services.identity.api.credentials import CredentialService
 from services.identity.api.keys import KeyService
+from services.identity.api.linking import OAuthService
 from services.identity.api.personal import ErasureService, PreferenceService
 from services.identity.api.profiles import IdentityInternalService, ProfileService
 from services.identity.api.sessions import SessionService
@@ -18,6 +19,7 @@ __all__ = [
     "IdentityInternalService",
     "InstructorApplicationService",
     "KeyService",
+    "OAuthService",
     "PreferenceService",
     "ProfileService",
     "SessionService",

@@ -91,6 +91,10 @@ def reset_password(
         link = _taken(tx, command.token, Subject.RESET_PASSWORD, now)
         user = existing(tx.users.hold(link.user_id))
         refuse_common(command.new_password, common, user.own_words, field="new_password")
+        if user.email_verified_at is None:
+            # Whoever had the account so far never proved the address: nothing they left may let them back in.
+            for account in tx.linked.of_user(user.id):
+                tx.linked.remove(account.id)
         user.verify_email(link.address, now)
         _set_password(tx, user, password_hash, sealer, now)
 

@@ -87,6 +87,17 @@ def _forgive(tx: Tx, limits: list[Limit]) -> None:
         tx.attempts.uncount(limit)
 
 
+def open_session(tx: Tx, user: User, issuer: TokenIssuer, now: datetime, device: str) -> OpenSession:
+    """For a user who is held, and who proved who they are by something else than the password."""
+    if user.blocked_at is not None:
+        raise UserBlocked
+    session, token = Session.start(new_id(), user.id, now, device), issuer.first_refresh_token()
+    device_token = new_secret()
+    tx.sessions.add(session, secret_hash(token))
+    tx.devices.remember(secret_hash(device_token), user.id, now)
+    return OpenSession(session, issuer.access_token(user, session, now), token, device_token)
+
+
 @dataclass(frozen=True)
 class RefreshSession:
     refresh_token: str = field(repr=False)

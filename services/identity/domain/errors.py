@@ -115,3 +115,48 @@ class TimeZoneUnknown(IdentityError):
 class ErasureNotFound(IdentityError):
     kind = Kind.NOT_FOUND
     message = "there is no such erasure"
+
+
+class ProviderUnknown(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "no provider of this name is configured"
+
+
+class OauthFlowInvalid(IdentityError):
+    kind = Kind.INVALID
+    message = "this sign-in was not begun here, was ended before, or took too long: begin anew"
+
+
+class OauthDenied(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the user said no at the provider"
+
+
+class OauthFailed(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the provider did not give what it should, or what it gave does not hold"
+
+
+class OauthEmailUnverified(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the provider does not vouch for the e-mail address"
+
+
+class OauthEmailTaken(IdentityError):
+    kind = Kind.ALREADY_EXISTS
+    message = "an account has this address, but its user never proved it: reset its password by mail first"
+
+
+class AccountLinked(IdentityError):
+    kind = Kind.ALREADY_EXISTS
+    message = "the account at the provider or the user is linked to another one"
+
+
+class LinkedAccountNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such link"
+
+
+class LastCredential(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "without it nobody could sign in: set a password first"

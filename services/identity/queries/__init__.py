@@ -12,6 +12,7 @@ from services.identity.queries.applications import (
 )
 from services.identity.queries.audit import AuditRow, CheckAuditLog, SearchAuditLog, check_audit_log, search_audit_log
 from services.identity.queries.keyset import GetKeySet, get_key_set
+from services.identity.queries.linking import LinkedAccountRow, ListLinkedAccounts, list_linked_accounts
 from services.identity.queries.personal import (
     ErasureView,
     GetErasure,
@@ -38,7 +39,9 @@ __all__ = [
     "GetPreferences",
     "GetProfile",
     "GetUser",
+    "LinkedAccountRow",
     "ListInstructorApplications",
+    "ListLinkedAccounts",
     "ListSessions",
     "ListUsers",
     "PreferencesRow",
@@ -56,6 +59,7 @@ __all__ = [
     "get_profile",
     "get_user",
     "list_instructor_applications",
+    "list_linked_accounts",
     "list_sessions",
     "list_users",
     "search_audit_log",

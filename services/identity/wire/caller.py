@@ -13,7 +13,7 @@ GATEWAY = "gateway"
 
 def device(context: grpc.ServicerContext) -> str:
     """A name for the caller's device, by its `user-agent`: for its owner to recognise, never to decide upon."""
-    told = _values(context, "user-agent")
+    told = values(context, "user-agent")
     if not told:
         return ""
     found = parse(told[-1][:MOST_READ])
@@ -23,9 +23,9 @@ def device(context: grpc.ServicerContext) -> str:
 
 def address(context: grpc.ServicerContext) -> str:
     """Where the caller is, as the gateway saw it: the last hop that it added, whatever the caller claimed before."""
-    forwarded = ",".join(_values(context, "x-forwarded-for"))
+    forwarded = ",".join(values(context, "x-forwarded-for"))
     return forwarded.rpartition(",")[2].strip() if peer_service(context) == GATEWAY else ""
 
 
-def _values(context: grpc.ServicerContext, key: str) -> Sequence[str]:
+def values(context: grpc.ServicerContext, key: str) -> Sequence[str]:
     return [value for name, value in context.invocation_metadata() if name == key and isinstance(value, str)]

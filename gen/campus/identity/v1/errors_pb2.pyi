@@ -70,6 +70,24 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no time zone of this name. Status INVALID_ARGUMENT."""
     ERASURE_NOT_FOUND: _Reason.ValueType  # 22
     """There is no such erasure. Status NOT_FOUND."""
+    PROVIDER_UNKNOWN: _Reason.ValueType  # 23
+    """No provider of this name is configured. Status NOT_FOUND."""
+    OAUTH_FLOW_INVALID: _Reason.ValueType  # 24
+    """The sign-in was not begun in this browser, was ended before, or took too long: begin anew. Status INVALID_ARGUMENT."""
+    OAUTH_DENIED: _Reason.ValueType  # 25
+    """The user said no at the provider. Status UNAUTHENTICATED."""
+    OAUTH_FAILED: _Reason.ValueType  # 26
+    """The provider did not give what it should, or what it gave does not hold. Status UNAUTHENTICATED."""
+    OAUTH_EMAIL_UNVERIFIED: _Reason.ValueType  # 27
+    """The provider does not vouch for the e-mail address. Status FAILED_PRECONDITION."""
+    OAUTH_EMAIL_TAKEN: _Reason.ValueType  # 28
+    """An account has this address, but its user never proved it: reset its password by mail first. Status ALREADY_EXISTS."""
+    ACCOUNT_LINKED: _Reason.ValueType  # 29
+    """The account at the provider is linked to another user, or the user to another account there. Status ALREADY_EXISTS."""
+    LINKED_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 30
+    """The caller has no such link. Status NOT_FOUND."""
+    LAST_CREDENTIAL: _Reason.ValueType  # 31
+    """Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -122,4 +140,22 @@ TIME_ZONE_UNKNOWN: Reason.ValueType  # 21
 """There is no time zone of this name. Status INVALID_ARGUMENT."""
 ERASURE_NOT_FOUND: Reason.ValueType  # 22
 """There is no such erasure. Status NOT_FOUND."""
+PROVIDER_UNKNOWN: Reason.ValueType  # 23
+"""No provider of this name is configured. Status NOT_FOUND."""
+OAUTH_FLOW_INVALID: Reason.ValueType  # 24
+"""The sign-in was not begun in this browser, was ended before, or took too long: begin anew. Status INVALID_ARGUMENT."""
+OAUTH_DENIED: Reason.ValueType  # 25
+"""The user said no at the provider. Status UNAUTHENTICATED."""
+OAUTH_FAILED: Reason.ValueType  # 26
+"""The provider did not give what it should, or what it gave does not hold. Status UNAUTHENTICATED."""
+OAUTH_EMAIL_UNVERIFIED: Reason.ValueType  # 27
+"""The provider does not vouch for the e-mail address. Status FAILED_PRECONDITION."""
+OAUTH_EMAIL_TAKEN: Reason.ValueType  # 28
+"""An account has this address, but its user never proved it: reset its password by mail first. Status ALREADY_EXISTS."""
+ACCOUNT_LINKED: Reason.ValueType  # 29
+"""The account at the provider is linked to another user, or the user to another account there. Status ALREADY_EXISTS."""
+LINKED_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
+"""The caller has no such link. Status NOT_FOUND."""
+LAST_CREDENTIAL: Reason.ValueType  # 31
+"""Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from services.chassis.memory import MemoryRequests, MemoryTransactions
 from services.identity.adapters.memory.accounts import MemorySessions, MemoryUsers
 from services.identity.adapters.memory.administration import MemoryApplications, MemoryAuditLog
+from services.identity.adapters.memory.linking import MemoryFlows, MemoryLinkedAccounts
 from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
 from services.identity.adapters.memory.personal import MemoryErasures, MemoryPreferences
 from services.identity.adapters.memory.signing_in import MemoryAttempts, MemoryDevices
@@ -33,5 +34,7 @@ class MemoryTx:
         self.applications = MemoryApplications(state)
         self.preferences = MemoryPreferences(state)
         self.erasures = MemoryErasures(state)
+        self.flows = MemoryFlows(state)
+        self.linked = MemoryLinkedAccounts(state)
         self.audit = MemoryAuditLog(state)
         self.requests = MemoryRequests(state)

@@ -40,4 +40,5 @@ class MemoryErasures:
         state.devices = {token: whose for token, whose in state.devices.items() if whose != user_id}
         state.mail_tokens = {key: token for key, token in state.mail_tokens.items() if token.user_id != user_id}
         state.applications = {key: each for key, each in state.applications.items() if each.user_id != user_id}
+        state.linked = {key: each for key, each in state.linked.items() if each.user_id != user_id}
         state.preferences.pop(user_id, None)

@@ -8,6 +8,7 @@ from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Entry
 from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
+from services.identity.domain.linking import Flow, LinkedAccount
 from services.identity.domain.preferences import Preferences
 from services.identity.domain.session import Session
 from services.identity.domain.user import User
@@ -26,4 +27,6 @@ class State(MemoryState):
     applications: dict[str, InstructorApplication] = field(default_factory=dict)
     preferences: dict[str, Preferences] = field(default_factory=dict)
     erasures: dict[str, Erasure] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
+    linked: dict[str, LinkedAccount] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)

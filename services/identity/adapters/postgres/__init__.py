@@ -7,6 +7,7 @@ from services.chassis.db import Work, Writer
 from services.identity.adapters.postgres.applications import PostgresApplications
 from services.identity.adapters.postgres.audit import PostgresAuditLog
 from services.identity.adapters.postgres.erasures import PostgresErasures
+from services.identity.adapters.postgres.linking import PostgresFlows, PostgresLinkedAccounts
 from services.identity.adapters.postgres.mail import PostgresLetters, PostgresMailTokens
 from services.identity.adapters.postgres.preferences import PostgresPreferences
 from services.identity.adapters.postgres.sessions import PostgresSessions
@@ -36,5 +37,7 @@ class PostgresTx:
         self.applications = PostgresApplications(work)
         self.preferences = PostgresPreferences(work)
         self.erasures = PostgresErasures(work)
+        self.flows = PostgresFlows(work)
+        self.linked = PostgresLinkedAccounts(work)
         self.audit = PostgresAuditLog(work)
         self.requests: RequestLog = work.requests

@@ -9,7 +9,15 @@ from sqlalchemy.dialects.postgresql import insert
 from services.chassis.db import Work
 from services.identity.adapters.postgres.announcing import announce
 from services.identity.domain.erasure import Erasure
-from services.identity.tables import applications, devices, erasure_receipts, erasures, mail_tokens, preferences
+from services.identity.tables import (
+    applications,
+    devices,
+    erasure_receipts,
+    erasures,
+    mail_tokens,
+    preferences,
+    user_accounts,
+)
 
 
 class PostgresErasures:
@@ -41,5 +49,6 @@ class PostgresErasures:
             (mail_tokens, mail_tokens.c.user_id),
             (preferences, preferences.c.id),
             (applications, applications.c.user_id),
+            (user_accounts, user_accounts.c.user_id),
         ):
             self._work.execute(delete(table).where(column == user_id))
