@@ -19,6 +19,7 @@ from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
 from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
+from services.identity.adapters.totp import TotpCodes
 from services.identity.consumers import Consumers
 from services.identity.domain.errors import EmailTaken
 from services.identity.domain.user import Role
@@ -39,6 +40,7 @@ def build(settings: Settings) -> App:
     store, rows = PostgresStore(database.writer), database.reader
     hasher, common, sealer = Argon2Hasher(), common_passwords(), FernetSealer.from_file(settings.sealing_keys)
     issuer = JwtIssuer.from_file(settings.signing_key, settings.token_issuer, settings.token_audience)
+    codes = TotpCodes(sealer)
     files = {"cert": settings.tls_cert, "key": settings.tls_key, "ca": settings.tls_ca}
     messaging = Neighbour("messaging", settings.peer("messaging"), **files)
     providers = OidcProviders(settings.oidc_providers, settings.public_url)
@@ -72,7 +74,8 @@ def build(settings: Settings) -> App:
         database=database,
         bus=Bus(settings.nats_url, "identity"),
         servicers=[
-            api.AuthService(store, hasher, common, issuer, system_clock),
+            api.AuthService(store, hasher, common, codes, issuer, system_clock),
+            api.SecondFactorService(store, rows, hasher, codes, system_clock),
             api.SessionService(store, rows, system_clock),
             api.CredentialService(store, hasher, common, sealer, system_clock),
             api.AdminUserService(store, rows, system_clock),

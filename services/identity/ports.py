@@ -1,6 +1,6 @@
 """What identity needs from outside, in its own words."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
 from services.identity.domain.linking import Flow, LinkedAccount, Vouched
 from services.identity.domain.preferences import Preferences
+from services.identity.domain.second_factor import Totp
 from services.identity.domain.session import Session
 from services.identity.domain.throttle import Limit
 from services.identity.domain.user import User
@@ -156,6 +157,26 @@ class LinkedAccounts(Protocol):
     def remove(self, account_id: str) -> None: ...
 
 
+class SecondFactors(Protocol):
+    def get(self, user_id: str) -> Totp | None: ...
+
+    def begin(self, totp: Totp) -> None:
+        """Replaces one that was never confirmed."""
+        ...
+
+    def confirm(self, user_id: str, code_hashes: Sequence[str], now: datetime) -> None: ...
+
+    def use_step(self, user_id: str, step: int) -> bool:
+        """Whether nobody used this step or a later one before: true once."""
+        ...
+
+    def use_recovery_code(self, user_id: str, code_hash: str) -> bool:
+        """Whether there was such a code: true once."""
+        ...
+
+    def remove(self, user_id: str) -> None: ...
+
+
 class AuditLog(Protocol):
     def append(self, deed: Deed) -> None:
         """Puts the deed at the end of the chain; one after the other, without a gap."""
@@ -195,6 +216,9 @@ class Tx(Protocol):
 
     @property
     def linked(self) -> LinkedAccounts: ...
+
+    @property
+    def second_factors(self) -> SecondFactors: ...
 
     @property
     def audit(self) -> AuditLog: ...
@@ -240,6 +264,20 @@ class Post(Protocol):
 
     def send(self, letter_id: str, user_id: str, subject: Subject, token: str) -> None:
         """Raises DependencyUnavailable when it makes sense to try again, Refused when it doesn't."""
+        ...
+
+
+class OneTimeCodes(Protocol):
+    """The codes that an application shows, from a secret that it shares with us."""
+
+    def new_secret(self) -> tuple[str, str]:
+        """The secret, for the user to see once, and sealed, to be kept."""
+        ...
+
+    def uri(self, secret: str, account: str) -> str: ...
+
+    def step_of(self, sealed: str, code: str, now: datetime) -> int | None:
+        """The step whose code this is, among those that are good now."""
         ...
 
 

@@ -187,3 +187,19 @@ user_accounts = Table(
     UniqueConstraint("provider", "subject", name="user_accounts_subject_key"),
     UniqueConstraint("user_id", "provider", name="user_accounts_user_key"),
 )
+
+totps = Table(
+    "totps",
+    METADATA,
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("confirmed_at", DateTime(timezone=True)),
+    Column("last_step", BigInteger, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    METADATA,
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), primary_key=True),
+    Column("code_hash", Text, primary_key=True),
+)

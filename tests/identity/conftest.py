@@ -17,6 +17,7 @@ from services.identity.adapters.passwords import Argon2Hasher
 from services.identity.adapters.postgres import PostgresStore
 from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
+from services.identity.adapters.totp import TotpCodes
 from services.identity.domain.letter import Subject
 from services.identity.ports import Store
 from services.kernel.errors import CampusError
@@ -129,9 +130,10 @@ def identity(
     providers: OidcProviders,
 ) -> Iterator[Served]:
     """All of identity's servicers on PostgreSQL, in a real server."""
-    store, hasher = PostgresStore(database.writer), Argon2Hasher()
+    store, hasher, codes = PostgresStore(database.writer), Argon2Hasher(), TotpCodes(sealer)
     servicers = [
-        api.AuthService(store, hasher, COMMON, issuer, clock),
+        api.AuthService(store, hasher, COMMON, codes, issuer, clock),
+        api.SecondFactorService(store, database.reader, hasher, codes, clock),
         api.SessionService(store, database.reader, clock),
         api.CredentialService(store, hasher, COMMON, sealer, clock),
         api.AdminUserService(store, database.reader, clock),

@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from cryptography.fernet import Fernet
 
 from services.identity import commands
 from services.identity.adapters.memory import MemoryStore
+from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
+from services.identity.adapters.totp import TotpCodes
 from services.identity.domain.errors import CredentialsInvalid, RefreshTokenInvalid, RefreshTokenReused, UserNotFound
 from services.identity.domain.secret import secret_hash
 from services.identity.domain.session import REFRESH_GRACE
@@ -16,6 +19,8 @@ from services.kernel.errors import RequestIdReused
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
 from tests.identity.conftest import COMMON, FakeClock, QuickHasher
+
+NO_CODES = TotpCodes(FernetSealer(Fernet.generate_key()))
 
 
 class Identity:
@@ -28,7 +33,8 @@ class Identity:
         return commands.register(command, self.store, self.hasher, COMMON, self.clock)
 
     def login(self, password: str = "correct horse", identifier: str = "ADA@example.com") -> commands.OpenSession:
-        return commands.login(commands.Login(identifier, password), self.store, self.hasher, self.issuer, self.clock)
+        command = commands.Login(identifier, password)
+        return commands.login(command, self.store, self.hasher, NO_CODES, self.issuer, self.clock)
 
     def refresh(self, token: str) -> commands.OpenSession:
         return commands.refresh_session(commands.RefreshSession(token), self.store, self.issuer, self.clock)

@@ -8,6 +8,7 @@ from services.identity.api.keys import KeyService
 from services.identity.api.linking import OAuthService
 from services.identity.api.personal import ErasureService, PreferenceService
 from services.identity.api.profiles import IdentityInternalService, ProfileService
+from services.identity.api.second_factors import SecondFactorService
 from services.identity.api.sessions import SessionService
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "OAuthService",
     "PreferenceService",
     "ProfileService",
+    "SecondFactorService",
     "SessionService",
 ]

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from services.identity.commands.letters import write_letter
 from services.identity.commands.limits import admit
+from services.identity.commands.proof import proven
 from services.identity.commands.sessions import end_sessions
 from services.identity.domain.errors import CurrentPasswordWrong, MailTokenInvalid
 from services.identity.domain.letter import MailToken, Subject
 from services.identity.domain.password import refuse_common
 from services.identity.domain.secret import secret_hash
-from services.identity.domain.throttle import mail_limit, password_limit
+from services.identity.domain.throttle import mail_limit
 from services.identity.domain.user import User, existing, folded
 from services.identity.ports import CommonPasswords, PasswordHasher, Sealer, Store, Tx
 from services.kernel.clock import Clock
@@ -42,23 +43,6 @@ def change_password(
         if held.password_hash != user.password_hash:
             raise CurrentPasswordWrong(field="current_password")
         return _set_password(tx, held, password_hash, sealer, now, keep=command.session_id)
-
-
-def proven(
-    user_id: str, password: str, store: Store, hasher: PasswordHasher, now: datetime, field: str = "password"
-) -> User:
-    """The user, if this is their password. Guesses are counted: a stolen session is no way to the password."""
-    limit = password_limit(user_id)
-    with store.begin() as tx:
-        user = existing(tx.users.get(user_id))
-        throttled = admit(tx, [limit], now)
-    if throttled:
-        raise throttled
-    if not hasher.matches(password, user.password_hash):
-        raise CurrentPasswordWrong(field=field)
-    with store.begin() as tx:
-        tx.attempts.clear(limit)
-    return user
 
 
 @dataclass(frozen=True)
@@ -95,6 +79,7 @@ def reset_password(
             # Whoever had the account so far never proved the address: nothing they left may let them back in.
             for account in tx.linked.of_user(user.id):
                 tx.linked.remove(account.id)
+            tx.second_factors.remove(user.id)
         user.verify_email(link.address, now)
         _set_password(tx, user, password_hash, sealer, now)
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.identity.commands.credentials import proven
+from services.identity.commands.proof import proven
 from services.identity.commands.sessions import OpenSession, open_session
 from services.identity.domain.errors import (
     AccountLinked,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from services.identity.commands.credentials import proven
+from services.identity.commands.proof import proven
 from services.identity.commands.sessions import end_sessions
 from services.identity.domain.audit import Deed
 from services.identity.domain.erasure import Erasure

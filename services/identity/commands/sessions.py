@@ -8,14 +8,17 @@ from services.identity.domain.errors import (
     CredentialsInvalid,
     RefreshTokenInvalid,
     RefreshTokenReused,
+    SecondFactorRequired,
+    SecondFactorWrong,
     SessionNotFound,
     UserBlocked,
 )
+from services.identity.domain.second_factor import Totp, confirmed
 from services.identity.domain.secret import new_secret, secret_hash
 from services.identity.domain.session import Refreshed, Session
-from services.identity.domain.throttle import Limit, login_limits
+from services.identity.domain.throttle import Limit, code_limit, login_limits
 from services.identity.domain.user import User, existing, folded
-from services.identity.ports import AccessToken, PasswordHasher, Store, TokenIssuer, Tx
+from services.identity.ports import AccessToken, OneTimeCodes, PasswordHasher, Store, TokenIssuer, Tx
 from services.kernel.clock import Clock
 from services.kernel.errors import StaleVersion
 from services.kernel.ids import new_id
@@ -39,14 +42,23 @@ class Login:
     device: str = ""
     address: str = ""
     device_token: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
 
 
-def login(command: Login, store: Store, hasher: PasswordHasher, issuer: TokenIssuer, clock: Clock) -> OpenSession:
+def login(
+    command: Login,
+    store: Store,
+    hasher: PasswordHasher,
+    codes: OneTimeCodes,
+    issuer: TokenIssuer,
+    clock: Clock,
+) -> OpenSession:
     now = clock()
     user, limits = _admitted(command, store, now)
     # No transaction is open while the hash takes its time.
     if not hasher.matches(command.password, user.password_hash if user else None) or user is None:
         raise CredentialsInvalid
+    _count_code(user.id, command.code, store, now)
     renewed = hasher.hash(command.password) if hasher.is_outdated(user.password_hash) else ""
     session, token = Session.start(new_id(), user.id, now, command.device), issuer.first_refresh_token()
     known = limits[0].key.startswith("device:")
@@ -58,6 +70,9 @@ def login(command: Login, store: Store, hasher: PasswordHasher, issuer: TokenIss
             raise CredentialsInvalid
         if held.blocked_at is not None:
             raise UserBlocked
+        if totp := confirmed(tx.second_factors.get(user.id)):
+            check_code(tx, totp, command.code, codes, now)
+            tx.attempts.clear(code_limit(user.id))
         if renewed:
             held.set_password(renewed, now)
             tx.users.save(held)
@@ -78,6 +93,28 @@ def _admitted(command: Login, store: Store, now: datetime) -> tuple[User | None,
     if throttled:
         raise throttled
     return user, limits
+
+
+def _count_code(user_id: str, code: str, store: Store, now: datetime) -> None:
+    """Counts a code before it is looked at, like a password."""
+    if not code:
+        return
+    with store.begin() as tx:
+        throttled = admit(tx, [code_limit(user_id)], now)
+    if throttled:
+        raise throttled
+
+
+def check_code(tx: Tx, totp: Totp, code: str, codes: OneTimeCodes, now: datetime) -> None:
+    """Uses up a code of the application or a recovery code; of all who present the same one, one is let in."""
+    if not code:
+        raise SecondFactorRequired
+    if (step := codes.step_of(totp.sealed, code, now)) is not None:
+        good = tx.second_factors.use_step(totp.user_id, step)
+    else:
+        good = tx.second_factors.use_recovery_code(totp.user_id, secret_hash(code))
+    if not good:
+        raise SecondFactorWrong
 
 
 def _forgive(tx: Tx, limits: list[Limit]) -> None:

@@ -160,3 +160,23 @@ class LinkedAccountNotFound(IdentityError):
 class LastCredential(IdentityError):
     kind = Kind.FAILED_PRECONDITION
     message = "without it nobody could sign in: set a password first"
+
+
+class SecondFactorRequired(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the password was right: send a code of the second factor as well"
+
+
+class SecondFactorWrong(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the code is not the present one, or was used before"
+
+
+class SecondFactorNotStarted(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the account has no second factor"
+
+
+class SecondFactorEnabled(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "the account has a second factor: remove it first"

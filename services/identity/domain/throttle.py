@@ -12,6 +12,8 @@ IDENTIFIER_LIMIT = 6
 DEVICE_LIMIT = 6
 # Whole schools share one address, but good sign-ins don't count.
 ADDRESS_LIMIT = 100
+# Codes have six digits.
+CODE_LIMIT = 5
 MAIL_WINDOW = timedelta(hours=1)
 MAIL_LIMIT = 5
 
@@ -38,6 +40,11 @@ def login_limits(identifier: str, known_device: str, address: str) -> list[Limit
 def password_limit(user_id: str) -> Limit:
     """Bounds guesses of the password by someone who holds a session."""
     return Limit(f"password:{user_id}", IDENTIFIER_LIMIT)
+
+
+def code_limit(user_id: str) -> Limit:
+    """Bounds guesses of codes by someone who knows the password: apart, because a right password forgets its own."""
+    return Limit(f"code:{user_id}", CODE_LIMIT)
 
 
 def mail_limit(purpose: str, address: str) -> Limit:

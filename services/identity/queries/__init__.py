@@ -22,6 +22,7 @@ from services.identity.queries.personal import (
     get_erasure,
     get_preferences,
 )
+from services.identity.queries.second_factors import GetSecondFactor, SecondFactorRow, get_second_factor
 from services.identity.queries.sessions import ListSessions, SessionRow, list_sessions
 from services.identity.queries.users import BatchGetUsers, GetProfile, UserRow, batch_get_users, get_profile
 
@@ -38,6 +39,7 @@ __all__ = [
     "GetMyInstructorApplication",
     "GetPreferences",
     "GetProfile",
+    "GetSecondFactor",
     "GetUser",
     "LinkedAccountRow",
     "ListInstructorApplications",
@@ -47,6 +49,7 @@ __all__ = [
     "PreferencesRow",
     "ReceiptRow",
     "SearchAuditLog",
+    "SecondFactorRow",
     "SessionRow",
     "UserRow",
     "batch_get_users",
@@ -57,6 +60,7 @@ __all__ = [
     "get_my_instructor_application",
     "get_preferences",
     "get_profile",
+    "get_second_factor",
     "get_user",
     "list_instructor_applications",
     "list_linked_accounts",

@@ -128,22 +128,28 @@ class LoginRequest(_message.Message):
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_CODE_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
     """E-mail address, phone number (E.164) or username."""
     password: _builtins.str
     """The password."""
     device_token: _builtins.str
     """The `device_token` of this device's last Login. Optional."""
+    second_factor_code: _builtins.str
+    """What the user's application shows (six digits), or a recovery code. Needed once the user has a second factor; asked for
+    by SECOND_FACTOR_REQUIRED, when the password was right. A code is good once.
+    """
     def __init__(
         self,
         *,
         identifier: _builtins.str = ...,
         password: _builtins.str = ...,
         device_token: _builtins.str = ...,
+        second_factor_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_token", b"device_token", "identifier", b"identifier", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_token", b"device_token", "identifier", b"identifier", "password", b"password", "second_factor_code", b"second_factor_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -75,7 +75,7 @@ class AuthServiceServicer:
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
         unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
         looked at, except on a device that signed in before: it sends its `device_token`.
-        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED.
+        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,7 @@ class AuthServiceStub:
     """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
     unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
     looked at, except on a device that signed in before: it sends its `device_token`.
-    Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED.
+    Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
     """
     RefreshSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.Session]
     """Exchanges a refresh token for a new pair. The old token is used up; repeated within 10 seconds it answers with the
@@ -60,7 +60,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
         unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
         looked at, except on a device that signed in before: it sends its `device_token`.
-        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED.
+        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
         """
 
     @_abc_1.abstractmethod

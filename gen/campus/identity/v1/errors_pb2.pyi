@@ -88,6 +88,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The caller has no such link. Status NOT_FOUND."""
     LAST_CREDENTIAL: _Reason.ValueType  # 31
     """Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
+    SECOND_FACTOR_REQUIRED: _Reason.ValueType  # 32
+    """The password was right; a code of the second factor is needed as well. Status UNAUTHENTICATED."""
+    SECOND_FACTOR_WRONG: _Reason.ValueType  # 33
+    """The code is not the present one, or was used before. Status UNAUTHENTICATED."""
+    SECOND_FACTOR_NOT_STARTED: _Reason.ValueType  # 34
+    """The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
+    SECOND_FACTOR_ENABLED: _Reason.ValueType  # 35
+    """The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -158,4 +166,12 @@ LINKED_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
 """The caller has no such link. Status NOT_FOUND."""
 LAST_CREDENTIAL: Reason.ValueType  # 31
 """Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
+SECOND_FACTOR_REQUIRED: Reason.ValueType  # 32
+"""The password was right; a code of the second factor is needed as well. Status UNAUTHENTICATED."""
+SECOND_FACTOR_WRONG: Reason.ValueType  # 33
+"""The code is not the present one, or was used before. Status UNAUTHENTICATED."""
+SECOND_FACTOR_NOT_STARTED: Reason.ValueType  # 34
+"""The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
+SECOND_FACTOR_ENABLED: Reason.ValueType  # 35
+"""The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -9,6 +9,7 @@ from services.identity.adapters.memory.administration import MemoryApplications,
 from services.identity.adapters.memory.linking import MemoryFlows, MemoryLinkedAccounts
 from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
 from services.identity.adapters.memory.personal import MemoryErasures, MemoryPreferences
+from services.identity.adapters.memory.second_factors import MemorySecondFactors
 from services.identity.adapters.memory.signing_in import MemoryAttempts, MemoryDevices
 from services.identity.adapters.memory.state import State
 
@@ -36,5 +37,6 @@ class MemoryTx:
         self.erasures = MemoryErasures(state)
         self.flows = MemoryFlows(state)
         self.linked = MemoryLinkedAccounts(state)
+        self.second_factors = MemorySecondFactors(state)
         self.audit = MemoryAuditLog(state)
         self.requests = MemoryRequests(state)

@@ -10,6 +10,7 @@ from services.identity.domain.erasure import Erasure
 from services.identity.domain.letter import Letter, MailToken, Subject
 from services.identity.domain.linking import Flow, LinkedAccount
 from services.identity.domain.preferences import Preferences
+from services.identity.domain.second_factor import Totp
 from services.identity.domain.session import Session
 from services.identity.domain.user import User
 
@@ -29,4 +30,6 @@ class State(MemoryState):
     erasures: dict[str, Erasure] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     linked: dict[str, LinkedAccount] = field(default_factory=dict)
+    totps: dict[str, Totp] = field(default_factory=dict)
+    recovery_codes: dict[str, set[str]] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)

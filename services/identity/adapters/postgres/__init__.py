@@ -10,6 +10,7 @@ from services.identity.adapters.postgres.erasures import PostgresErasures
 from services.identity.adapters.postgres.linking import PostgresFlows, PostgresLinkedAccounts
 from services.identity.adapters.postgres.mail import PostgresLetters, PostgresMailTokens
 from services.identity.adapters.postgres.preferences import PostgresPreferences
+from services.identity.adapters.postgres.second_factors import PostgresSecondFactors
 from services.identity.adapters.postgres.sessions import PostgresSessions
 from services.identity.adapters.postgres.signing_in import PostgresAttempts, PostgresDevices
 from services.identity.adapters.postgres.users import PostgresUsers
@@ -39,5 +40,6 @@ class PostgresTx:
         self.erasures = PostgresErasures(work)
         self.flows = PostgresFlows(work)
         self.linked = PostgresLinkedAccounts(work)
+        self.second_factors = PostgresSecondFactors(work)
         self.audit = PostgresAuditLog(work)
         self.requests: RequestLog = work.requests

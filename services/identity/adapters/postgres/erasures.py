@@ -16,6 +16,8 @@ from services.identity.tables import (
     erasures,
     mail_tokens,
     preferences,
+    recovery_codes,
+    totps,
     user_accounts,
 )
 
@@ -50,5 +52,7 @@ class PostgresErasures:
             (preferences, preferences.c.id),
             (applications, applications.c.user_id),
             (user_accounts, user_accounts.c.user_id),
+            (recovery_codes, recovery_codes.c.user_id),
+            (totps, totps.c.user_id),
         ):
             self._work.execute(delete(table).where(column == user_id))
