@@ -29,6 +29,7 @@ from services.kernel.requests import RequestKey
 
 class Settings(ServiceSettings):
     signing_key: str = Field(description="path of the PEM file with the Ed25519 key that signs access tokens")
+    published_keys: str = Field(default="", description="paths of PEM files of the keys before and after it, by commas")
     oidc_providers: list[Configured] = Field(default=[], description="JSON: who else may say who a user is")
     sealing_keys: str = Field(
         description="path of a file of Fernet keys, one per line: the first encrypts secrets at rest"
@@ -39,7 +40,8 @@ def build(settings: Settings) -> App:
     database = Database(settings.database_writer_url, settings.database_reader_url)
     store, rows = PostgresStore(database.writer), database.reader
     hasher, common, sealer = Argon2Hasher(), common_passwords(), FernetSealer.from_file(settings.sealing_keys)
-    issuer = JwtIssuer.from_file(settings.signing_key, settings.token_issuer, settings.token_audience)
+    published = [path for path in settings.published_keys.split(",") if path]
+    issuer = JwtIssuer.from_files(settings.signing_key, published, settings.token_issuer, settings.token_audience)
     codes = TotpCodes(sealer)
     files = {"cert": settings.tls_cert, "key": settings.tls_key, "ca": settings.tls_ca}
     messaging = Neighbour("messaging", settings.peer("messaging"), **files)

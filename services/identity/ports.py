@@ -309,9 +309,9 @@ class TokenIssuer(Protocol):
 
     def first_refresh_token(self) -> str: ...
 
-    def next_refresh_token(self, token: str) -> str:
-        """The one successor of a refresh token: the same for everyone who asks, so that a lost reply can be repeated
-        without keeping any token."""
+    def next_refresh_tokens(self, token: str) -> list[str]:
+        """The successor of a refresh token: the same for everyone who asks, so that a lost reply can be repeated
+        without keeping any token. It comes first; the others are what it was, or will be, by another signing key."""
         ...
 
     def key_set(self) -> bytes:

@@ -149,19 +149,29 @@ def refresh_session(command: RefreshSession, store: Store, issuer: TokenIssuer, 
 
 
 def _refresh(command: RefreshSession, store: Store, issuer: TokenIssuer, now: datetime) -> OpenSession:
-    successor = issuer.next_refresh_token(command.refresh_token)
+    successor, *others = issuer.next_refresh_tokens(command.refresh_token)
     with store.begin() as tx:
         found = tx.sessions.by_refresh_hash(secret_hash(command.refresh_token))
         if found is None:
             raise RefreshTokenInvalid
         session, generation = found
         outcome = session.refresh(generation, now)
-        if outcome is not Refreshed.REPEATED:
+        if outcome is Refreshed.REPEATED:
+            successor = _given(tx, [successor, *others])
+        else:
             tx.sessions.save(session, secret_hash(successor) if outcome is Refreshed.ROTATED else None)
         user = existing(tx.users.get(session.user_id))
     if outcome is Refreshed.REVOKED:
         raise RefreshTokenReused
     return OpenSession(session, issuer.access_token(user, session, now), successor)
+
+
+def _given(tx: Tx, successors: list[str]) -> str:
+    """The successor that was given out: the signing key may have changed since."""
+    for successor in successors:
+        if tx.sessions.by_refresh_hash(secret_hash(successor)):
+            return successor
+    raise RefreshTokenInvalid
 
 
 @dataclass(frozen=True)
