@@ -78,6 +78,7 @@ def build(settings: Settings) -> App:
         servicers=[
             api.AuthService(store, hasher, common, codes, issuer, system_clock),
             api.SecondFactorService(store, rows, hasher, codes, system_clock),
+            api.ApiKeyService(store, rows, hasher, issuer, system_clock),
             api.SessionService(store, rows, system_clock),
             api.CredentialService(store, hasher, common, sealer, system_clock),
             api.AdminUserService(store, rows, system_clock),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.identity.domain.api_key import ApiKey
 from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Deed
 from services.identity.domain.erasure import Erasure
@@ -177,6 +178,22 @@ class SecondFactors(Protocol):
     def remove(self, user_id: str) -> None: ...
 
 
+class ApiKeys(Protocol):
+    def hold(self, api_key_id: str) -> ApiKey | None:
+        """Nobody else changes this key until the transaction ends."""
+        ...
+
+    def by_hash(self, key_hash: str) -> ApiKey | None: ...
+
+    def hold_living(self, user_id: str) -> list[ApiKey]: ...
+
+    def add(self, api_key: ApiKey, key_hash: str) -> None: ...
+
+    def save(self, api_key: ApiKey) -> None:
+        """Raises StaleVersion."""
+        ...
+
+
 class AuditLog(Protocol):
     def append(self, deed: Deed) -> None:
         """Puts the deed at the end of the chain; one after the other, without a gap."""
@@ -219,6 +236,9 @@ class Tx(Protocol):
 
     @property
     def second_factors(self) -> SecondFactors: ...
+
+    @property
+    def api_keys(self) -> ApiKeys: ...
 
     @property
     def audit(self) -> AuditLog: ...
@@ -306,6 +326,10 @@ class AccessToken:
 
 class TokenIssuer(Protocol):
     def access_token(self, user: User, session: Session, now: datetime) -> AccessToken: ...
+
+    def api_key_token(self, user: User, api_key: ApiKey, now: datetime) -> AccessToken:
+        """Carries those of the user's roles that are scopes of the key."""
+        ...
 
     def first_refresh_token(self) -> str: ...
 

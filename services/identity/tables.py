@@ -203,3 +203,17 @@ recovery_codes = Table(
     Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), primary_key=True),
     Column("code_hash", Text, primary_key=True),
 )
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+)

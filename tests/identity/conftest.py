@@ -134,6 +134,7 @@ def identity(
     servicers = [
         api.AuthService(store, hasher, COMMON, codes, issuer, clock),
         api.SecondFactorService(store, database.reader, hasher, codes, clock),
+        api.ApiKeyService(store, database.reader, hasher, issuer, clock),
         api.SessionService(store, database.reader, clock),
         api.CredentialService(store, hasher, COMMON, sealer, clock),
         api.AdminUserService(store, database.reader, clock),

@@ -7,6 +7,7 @@ import grpc
 import pytest
 from campus.identity.v1 import (
     admin_user_service_pb2,
+    api_key_service_pb2,
     audit_service_pb2,
     auth_service_pb2,
     credential_service_pb2,
@@ -34,12 +35,14 @@ from tests.harness.serving import AUDIENCE, ISSUER, Served, Signer
 PUBLIC, SIGNED_IN, ADMIN, NEIGHBOURS = "public", "signed in", "admin", "neighbours"
 EXPECTED = {
     PUBLIC: {
+        "ApiKeyService": ["ExchangeApiKey"],
         "AuthService": ["Register", "Login", "RefreshSession"],
         "CredentialService": ["RequestPasswordReset", "ResetPassword", "VerifyEmail"],
         "KeyService": ["GetKeySet"],
         "OAuthService": ["StartOAuth", "FinishOAuth"],
     },
     SIGNED_IN: {
+        "ApiKeyService": ["CreateApiKey", "ListApiKeys", "RevokeApiKey"],
         "AuthService": ["Logout"],
         "CredentialService": ["ChangePassword", "RequestEmailVerification"],
         "ErasureService": ["DeleteProfile"],
@@ -75,6 +78,7 @@ KINDS = {
 }
 FILES = (
     admin_user_service_pb2,
+    api_key_service_pb2,
     audit_service_pb2,
     auth_service_pb2,
     credential_service_pb2,

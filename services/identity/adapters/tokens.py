@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from services.identity.domain.api_key import ApiKey
 from services.identity.domain.session import ACCESS_LIFETIME, Session
-from services.identity.domain.user import User
+from services.identity.domain.user import Role, User
 from services.identity.ports import AccessToken
 from services.kernel.ids import new_id
 
@@ -38,16 +39,22 @@ class JwtIssuer:
         return cls(_loaded(path), issuer, audience, [_loaded(each) for each in published])
 
     def access_token(self, user: User, session: Session, now: datetime) -> AccessToken:
+        return self._signed(user.id, session.id, sorted(user.roles), now)
+
+    def api_key_token(self, user: User, api_key: ApiKey, now: datetime) -> AccessToken:
+        return self._signed(user.id, api_key.id, sorted(user.roles & api_key.scopes), now)
+
+    def _signed(self, user_id: str, session_id: str, roles: list[Role], now: datetime) -> AccessToken:
         expires_at = now.replace(microsecond=0) + ACCESS_LIFETIME
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": user.id,
-            "sid": session.id,
+            "sub": user_id,
+            "sid": session_id,
             "jti": new_id(),
             "iat": int(now.timestamp()),
             "exp": int(expires_at.timestamp()),
-            "roles": sorted(user.roles),
+            "roles": roles,
         }
         token = jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._kid, "typ": "at+jwt"})
         return AccessToken(token, expires_at)

@@ -1,6 +1,7 @@
 """The gRPC servicers: message in, command or query out, message back."""
 
 from services.identity.api.administration import AdminUserService, AuditService
+from services.identity.api.api_keys import ApiKeyService
 from services.identity.api.applications import InstructorApplicationService
 from services.identity.api.auth import AuthService
 from services.identity.api.credentials import CredentialService
@@ -13,6 +14,7 @@ from services.identity.api.sessions import SessionService
 
 __all__ = [
     "AdminUserService",
+    "ApiKeyService",
     "AuditService",
     "AuthService",
     "CredentialService",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.identity.commands.api_keys import revoke_keys
 from services.identity.commands.deeds import roles_deed
 from services.identity.commands.sessions import end_sessions
 from services.identity.domain.audit import Deed
@@ -29,6 +30,7 @@ def block_user(command: BlockUser, store: Store, clock: Clock) -> User:
             after = {"blocked": True, "comment": command.comment}
             tx.audit.append(Deed(_admin(command.admin_id), "BlockUser", user.id, {"blocked": False}, after, now))
         end_sessions(tx, user.id, now)
+        revoke_keys(tx, user.id, now)
     return user
 
 
@@ -69,6 +71,7 @@ def assign_roles(command: AssignRoles, store: Store, clock: Clock) -> User:
         if lost:
             # Their tokens still tell of the role.
             end_sessions(tx, user.id, now)
+            revoke_keys(tx, user.id, now)
     return user
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.identity.commands.api_keys import revoke_keys
 from services.identity.commands.letters import write_letter
 from services.identity.commands.limits import admit
 from services.identity.commands.proof import proven
@@ -80,6 +81,7 @@ def reset_password(
             for account in tx.linked.of_user(user.id):
                 tx.linked.remove(account.id)
             tx.second_factors.remove(user.id)
+            revoke_keys(tx, user.id, now)
         user.verify_email(link.address, now)
         _set_password(tx, user, password_hash, sealer, now)
 

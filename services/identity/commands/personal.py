@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from services.identity.commands.api_keys import revoke_keys
 from services.identity.commands.proof import proven
 from services.identity.commands.sessions import end_sessions
 from services.identity.domain.audit import Deed
@@ -52,6 +53,7 @@ def delete_profile(command: DeleteProfile, store: Store, hasher: PasswordHasher,
         user.erase(now)
         tx.users.save(user)
         end_sessions(tx, user.id, now)
+        revoke_keys(tx, user.id, now)
         tx.erasures.forget(user.id)
         tx.erasures.add(erasure)
         tx.audit.append(Deed(f"user:{user.id}", "DeleteProfile", user.id, {}, {"erasure_id": erasure.id}, now))

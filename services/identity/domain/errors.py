@@ -180,3 +180,23 @@ class SecondFactorNotStarted(IdentityError):
 class SecondFactorEnabled(IdentityError):
     kind = Kind.FAILED_PRECONDITION
     message = "the account has a second factor: remove it first"
+
+
+class ApiKeyNotFound(IdentityError):
+    kind = Kind.NOT_FOUND
+    message = "there is no such key"
+
+
+class ApiKeyInvalid(IdentityError):
+    kind = Kind.UNAUTHENTICATED
+    message = "the key is unknown or was revoked"
+
+
+class ScopeNotHeld(IdentityError):
+    kind = Kind.INVALID
+    message = "a scope is a role that the user doesn't hold"
+
+
+class TooManyApiKeys(IdentityError):
+    kind = Kind.FAILED_PRECONDITION
+    message = "a user has no more keys than this"

@@ -1,6 +1,7 @@
 """The read side: one frozen dataclass and one function per query."""
 
 from services.identity.queries.administration import AccountRow, GetUser, ListUsers, get_user, list_users
+from services.identity.queries.api_keys import ApiKeyRow, ListApiKeys, list_api_keys
 from services.identity.queries.applications import (
     ApplicationRow,
     GetInstructorApplication,
@@ -28,6 +29,7 @@ from services.identity.queries.users import BatchGetUsers, GetProfile, UserRow, 
 
 __all__ = [
     "AccountRow",
+    "ApiKeyRow",
     "ApplicationRow",
     "AuditRow",
     "BatchGetUsers",
@@ -42,6 +44,7 @@ __all__ = [
     "GetSecondFactor",
     "GetUser",
     "LinkedAccountRow",
+    "ListApiKeys",
     "ListInstructorApplications",
     "ListLinkedAccounts",
     "ListSessions",
@@ -62,6 +65,7 @@ __all__ = [
     "get_profile",
     "get_second_factor",
     "get_user",
+    "list_api_keys",
     "list_instructor_applications",
     "list_linked_accounts",
     "list_sessions",

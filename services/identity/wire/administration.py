@@ -9,18 +9,21 @@ from services.identity.wire.accounts import ROLES, user
 from services.identity.wire.times import timestamp
 from services.kernel.pages import Page, PageRequest
 
-_ROLE_OF = {number: role for role, number in ROLES.items()}
+
+def role_of(number: int) -> Role:
+    """The role of a number that validation has let pass."""
+    return next(role for role, known in ROLES.items() if known == number)
 
 
 def to_list_users(request: admin_pb.ListUsersRequest) -> queries.ListUsers:
-    role = str(_ROLE_OF.get(request.role, ""))
+    role = str(role_of(request.role)) if request.role else ""
     filters = f"{request.query}\x1f{role}\x1f{request.blocked_only}"
     page = PageRequest(request.page_size, request.page_token, filters)
     return queries.ListUsers(request.query, role, request.blocked_only, page)
 
 
 def to_assign_roles(admin_id: str, request: admin_pb.AssignRolesRequest) -> commands.AssignRoles:
-    roles: frozenset[Role] = frozenset(_ROLE_OF[role] for role in request.roles)
+    roles: frozenset[Role] = frozenset(map(role_of, request.roles))
     return commands.AssignRoles(admin_id, request.user_id, roles)
 
 

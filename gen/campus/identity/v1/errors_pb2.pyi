@@ -96,6 +96,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
     SECOND_FACTOR_ENABLED: _Reason.ValueType  # 35
     """The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
+    API_KEY_NOT_FOUND: _Reason.ValueType  # 36
+    """The caller has no such key. Status NOT_FOUND."""
+    API_KEY_INVALID: _Reason.ValueType  # 37
+    """The key is unknown or was revoked. Status UNAUTHENTICATED."""
+    SCOPE_NOT_HELD: _Reason.ValueType  # 38
+    """A scope is a role that the caller doesn't hold. Status INVALID_ARGUMENT."""
+    TOO_MANY_API_KEYS: _Reason.ValueType  # 39
+    """A user has 20 keys at most. Status FAILED_PRECONDITION."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -174,4 +182,12 @@ SECOND_FACTOR_NOT_STARTED: Reason.ValueType  # 34
 """The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
 SECOND_FACTOR_ENABLED: Reason.ValueType  # 35
 """The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
+API_KEY_NOT_FOUND: Reason.ValueType  # 36
+"""The caller has no such key. Status NOT_FOUND."""
+API_KEY_INVALID: Reason.ValueType  # 37
+"""The key is unknown or was revoked. Status UNAUTHENTICATED."""
+SCOPE_NOT_HELD: Reason.ValueType  # 38
+"""A scope is a role that the caller doesn't hold. Status INVALID_ARGUMENT."""
+TOO_MANY_API_KEYS: Reason.ValueType  # 39
+"""A user has 20 keys at most. Status FAILED_PRECONDITION."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from services.chassis.memory import MemoryRequests, MemoryTransactions
 from services.identity.adapters.memory.accounts import MemorySessions, MemoryUsers
 from services.identity.adapters.memory.administration import MemoryApplications, MemoryAuditLog
+from services.identity.adapters.memory.api_keys import MemoryApiKeys
 from services.identity.adapters.memory.linking import MemoryFlows, MemoryLinkedAccounts
 from services.identity.adapters.memory.mail import MemoryLetters, MemoryMailTokens
 from services.identity.adapters.memory.personal import MemoryErasures, MemoryPreferences
@@ -38,5 +39,6 @@ class MemoryTx:
         self.flows = MemoryFlows(state)
         self.linked = MemoryLinkedAccounts(state)
         self.second_factors = MemorySecondFactors(state)
+        self.api_keys = MemoryApiKeys(state)
         self.audit = MemoryAuditLog(state)
         self.requests = MemoryRequests(state)

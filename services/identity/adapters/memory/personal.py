@@ -41,6 +41,7 @@ class MemoryErasures:
         state.mail_tokens = {key: token for key, token in state.mail_tokens.items() if token.user_id != user_id}
         state.applications = {key: each for key, each in state.applications.items() if each.user_id != user_id}
         state.linked = {key: each for key, each in state.linked.items() if each.user_id != user_id}
+        state.api_keys = {key: each for key, each in state.api_keys.items() if each.user_id != user_id}
         state.totps.pop(user_id, None)
         state.recovery_codes.pop(user_id, None)
         state.preferences.pop(user_id, None)

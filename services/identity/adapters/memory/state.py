@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.chassis.memory import MemoryState
+from services.identity.domain.api_key import ApiKey
 from services.identity.domain.application import InstructorApplication
 from services.identity.domain.audit import Entry
 from services.identity.domain.erasure import Erasure
@@ -32,4 +33,6 @@ class State(MemoryState):
     linked: dict[str, LinkedAccount] = field(default_factory=dict)
     totps: dict[str, Totp] = field(default_factory=dict)
     recovery_codes: dict[str, set[str]] = field(default_factory=dict)
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    api_key_hashes: dict[str, str] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.chassis.db import Work, Writer
+from services.identity.adapters.postgres.api_keys import PostgresApiKeys
 from services.identity.adapters.postgres.applications import PostgresApplications
 from services.identity.adapters.postgres.audit import PostgresAuditLog
 from services.identity.adapters.postgres.erasures import PostgresErasures
@@ -41,5 +42,6 @@ class PostgresTx:
         self.flows = PostgresFlows(work)
         self.linked = PostgresLinkedAccounts(work)
         self.second_factors = PostgresSecondFactors(work)
+        self.api_keys = PostgresApiKeys(work)
         self.audit = PostgresAuditLog(work)
         self.requests: RequestLog = work.requests

@@ -10,6 +10,7 @@ from services.chassis.db import Work
 from services.identity.adapters.postgres.announcing import announce
 from services.identity.domain.erasure import Erasure
 from services.identity.tables import (
+    api_keys,
     applications,
     devices,
     erasure_receipts,
@@ -54,5 +55,6 @@ class PostgresErasures:
             (user_accounts, user_accounts.c.user_id),
             (recovery_codes, recovery_codes.c.user_id),
             (totps, totps.c.user_id),
+            (api_keys, api_keys.c.user_id),
         ):
             self._work.execute(delete(table).where(column == user_id))
