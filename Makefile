@@ -49,7 +49,7 @@ test: $(READY) ## Everything that is checked before a change is accepted; T=path
 ifeq ($(T),)
 	@$(MAKE) --no-print-directory lint breaking gen-check
 endif
-	@$(PY) -m pytest $(T)
+	@$(PY) -m pytest $(if $(T),$(T),--cov --cov-report=term:skip-covered)
 
 lint: $(READY) ## Style, types, import rules, contract style
 	@$(VENV)/bin/ruff check .

@@ -1,5 +1,6 @@
 """A server we started: its process group, its log file, its orderly end."""
 
+import json
 import os
 import pwd
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,7 +75,19 @@ class Child:
             text = self.log.read_text(errors="replace")
         except OSError:
             return ""
-        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])
+        return " | ".join(map(_plainly, text.strip().splitlines()[-lines:]))
+
+
+def _plainly(line: str) -> str:
+    """Say what a line of a log says, without the wrapping of a JSON log."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line.strip()
+    if not isinstance(said, dict) or "message" not in said:
+        return line.strip()
+    error = said.get("error")
+    return f"{said['message']} ({error['type']})" if isinstance(error, dict) and "type" in error else said["message"]
 
 
 def spawn(
@@ -87,20 +101,24 @@ def spawn(
     cwd: Path | str | None = None,
 ) -> Child:
     """Start a process whose output goes to the log; should we die before it, the guard ends it."""
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=out,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                **identity(user),  # type: ignore[call-overload]
+            )
+        _guard.watch(process.pid, stop_signal)
+        return process
+
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=out if stdout is None else stdout,
-            stderr=out,
-            env=dict(env),
-            cwd=cwd,
-            start_new_session=True,
-            **identity(user),  # type: ignore[call-overload]
-        )
-    _guard.watch(process.pid, stop_signal)
-    return Child(process, log, stop_signal)
+    return Child(_starter.submit(start).result(), log, stop_signal)
 
 
 def identity(user: str | None) -> dict[str, object]:
@@ -167,3 +185,15 @@ class _Guard:
 
 
 _guard = _Guard()
+# Envoy has the kernel end it with the thread that started it (PR_SET_PDEATHSIG), so nothing is started by a thread that
+# ends before we do.
+_starter = ThreadPoolExecutor(1, "starter")
+
+
+def _renew_starter() -> None:
+    """A fork has none of its parent's threads."""
+    global _starter
+    _starter = ThreadPoolExecutor(1, "starter")
+
+
+os.register_at_fork(after_in_child=_renew_starter)

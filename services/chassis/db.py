@@ -20,6 +20,9 @@ from services.kernel.events import AlreadyHandled, Handling, event_to_mark
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
 
+# Made once: to put a statement together costs as much as to run it.
+_MARK = insert(tables.inbox).on_conflict_do_nothing().returning(tables.inbox.c.event_id)
+
 
 class Work:
     """One transaction: what is executed and announced here happens together or not at all."""
@@ -89,8 +92,7 @@ class Requests:
 
 def mark_in_inbox(work: Work, event: Handling) -> None:
     """Marks an event in the transaction of its effect; raises AlreadyHandled when it had its effect before."""
-    row = insert(tables.inbox).values(consumer=event.consumer, event_id=event.event_id)
-    if not work.execute(row.on_conflict_do_nothing().returning(tables.inbox.c.event_id)).first():
+    if not work.execute(_MARK, {"consumer": event.consumer, "event_id": event.event_id}).first():
         raise AlreadyHandled
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf import any as any_message
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -99,17 +99,9 @@ def status_of(error: CampusError) -> grpc.Status:
         delay = Duration()
         delay.FromTimedelta(error.retry_after)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    return rpc_status.to_status(
-        status_pb2.Status(
-            code=code_pb2.Code.Value(_CODES[kind].name), message=str(error), details=[_packed(d) for d in details]
-        )
-    )
-
-
-def _packed(detail: Message) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(detail)
-    return packed
+    code = code_pb2.Code.Value(_CODES[kind].name)
+    packed = [any_message.pack(detail) for detail in details]
+    return rpc_status.to_status(status_pb2.Status(code=code, message=str(error), details=packed))
 
 
 def refusal_of(error: grpc.RpcError) -> CampusError:

@@ -16,6 +16,7 @@ from prometheus_client import Counter, Histogram
 
 from services.chassis import access, telemetry
 from services.chassis.errors import DeadlineTooShort, InternalFault, InvalidRequest, status_of
+from services.chassis.streams import live
 from services.kernel.errors import CampusError, Kind
 from services.kernel.ids import new_id
 
@@ -215,9 +216,7 @@ class Chain(ServerInterceptor):
         def subscribe(request: Any, context: Any, send: Any) -> Any:
             return self.intercept(lambda req, ctx: method(req, ctx, send), request, context, path)
 
-        subscribe.experimental_non_blocking = True  # type: ignore[attr-defined]
-        subscribe.experimental_thread_pool = None  # type: ignore[attr-defined]
-        return subscribe
+        return live(subscribe)
 
 
 def _guard(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -1,4 +1,4 @@
-"""Takes a stream's events to their handlers: in the stream's order, and past an event that fails, by aggregate."""
+"""Takes a stream's events to their handlers: each aggregate's in its order, those of several aggregates at once."""
 
 import asyncio
 import random
@@ -25,6 +25,8 @@ log = logger("campus.events")
 
 # While the server restarts, a fetch under way hears nothing until it times out: it has to be short.
 FETCH_SECONDS = 2.0
+# While one handler waits for its commit, others go on: one after the other they are slower than events come.
+AT_ONCE = 4
 TROUBLE = (nats.errors.Error, TimeoutError, OSError)
 _PASSING = {Kind.UNAVAILABLE, Kind.CONFLICT, Kind.DEADLINE, Kind.EXHAUSTED}
 
@@ -74,22 +76,22 @@ class Pull:
         self._js, self._stream, self._consumer, self._turn = js, stream, consumer, turn
         self._threads, self._patience = threads, patience
         self._subjects = sorted(s.subject for s in consumer.subscriptions.values() if s.stream == stream)
-        # Events in hand are kept from being delivered again; those behind a failed one of their aggregate wait here.
+        # Events in hand are kept from being delivered again; those of an aggregate wait for each other in its lane.
         self._in_hand: dict[str, Msg] = {}
         self._lanes: dict[str, deque[Msg]] = {}
-        self._retries: set[asyncio.Task[None]] = set()
-        self._stopping = self._busy = False
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._stopping = False
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._keep())]
 
     async def stop(self) -> None:
-        """Finishes the event at hand. What else was fetched is delivered to the next who has the turn."""
+        """Finishes the events at hand. What else was fetched is delivered to the next who has the turn."""
         self._stopping = True
-        run, *others = self._tasks
-        if not self._busy:
-            run.cancel()
-        for task in (*others, *self._retries):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(self._slots.acquire() for _ in range(AT_ONCE))), 10)
+        for task in (*self._tasks, *self._at_work):
             task.cancel()
-        await asyncio.wait([run], timeout=10)
+        await asyncio.wait(self._tasks, timeout=10)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -135,36 +137,33 @@ class Pull:
                 return
             self._in_hand.update((message.reply, message) for message in messages)
             for message in messages:
-                self._busy = True
-                try:
-                    await self._take(message)
-                finally:
-                    self._busy = False
-                if self._stopping:
-                    return
+                await self._take(message)
 
     async def _take(self, message: Msg) -> None:
         aggregate = (message.headers or {}).get("aggregate-id", message.reply)
         if aggregate in self._lanes:
             self._lanes[aggregate].append(message)
-        elif not await self._attempt(message, 1, 0):
-            self._lanes[aggregate] = deque([message])
-            task = asyncio.create_task(self._work_off(aggregate))
-            self._retries.add(task)
-            task.add_done_callback(self._retries.discard)
+            return
+        await self._slots.acquire()
+        self._lanes[aggregate] = deque([message])
+        task = asyncio.create_task(self._work_off(aggregate))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
 
     async def _work_off(self, aggregate: str) -> None:
-        """Tries an aggregate's first event until it succeeds or dies, then those behind it, in order."""
-        lane, failures = self._lanes[aggregate], 1
-        while lane:
-            started = time.monotonic()
-            await asyncio.sleep(self._patience.pause(failures) if failures else 0)
-            while not await self._attempt(lane[0], failures + 1, time.monotonic() - started):
-                failures += 1
-                await asyncio.sleep(self._patience.pause(failures))
-            lane.popleft()
-            failures = 0
+        """Takes an aggregate's events one after the other; while it waits to try one again, its slot is for others."""
+        lane, failures, started = self._lanes[aggregate], 0, time.monotonic()
+        while lane and not self._stopping:
+            if await self._attempt(lane[0], failures + 1, time.monotonic() - started):
+                lane.popleft()
+                failures, started = 0, time.monotonic()
+                continue
+            failures += 1
+            self._slots.release()
+            await asyncio.sleep(self._patience.pause(failures))
+            await self._slots.acquire()
         del self._lanes[aggregate]
+        self._slots.release()
 
     async def _attempt(self, message: Msg, attempt: int, seconds: float) -> bool:
         """Whether the event is done with: it had its effect, or it died."""

@@ -3,6 +3,7 @@
 import argparse
 import atexit
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -20,7 +21,6 @@ from campus.identity.v1 import events_pb2
 from services.chassis import access, server, telemetry
 from services.chassis.bus import Bus, Envelope, Subscription
 from services.chassis.db import Database
-from services.chassis.migrate import migrate
 from services.chassis.outbox import Relay
 from services.chassis.settings import MigrationSettings, ServiceSettings, load
 from services.kernel.clock import system_clock
@@ -55,6 +55,8 @@ def registration(servicer: object) -> tuple[str, Callable[[Any, grpc.Server], No
     """The full name of the proto service that `servicer` implements, and the generated function that adds it."""
     for base in type(servicer).__mro__:
         if base.__module__.endswith("_pb2_grpc"):
+            # A service that borrows all its messages doesn't load its own descriptors.
+            importlib.import_module(base.__module__.removesuffix("_grpc"))
             package = base.__module__.rpartition(".")[0]
             name = f"{package}.{base.__name__.removesuffix('Servicer')}"
             return name, getattr(sys.modules[base.__module__], f"add_{base.__name__}_to_server")
@@ -97,6 +99,7 @@ class Process:
         )
 
     def start(self, address: str) -> None:
+        self._bind(address)
         app = self.app
         app.bus.start()
         app.bus.replay_recent(events_pb2.SessionRevoked, system_clock() - REVOCATIONS_SINCE, self._revoked)
@@ -104,17 +107,21 @@ class Process:
         app.bus.subscribe(app.subscriptions, app.database)
         for start in app.starting:
             start()
-        settings = app.settings
+        self.server.start()
+        self.health.start()
+        log.info("ready", extra={"fields": {"address": address}})
+
+    def _bind(self, address: str) -> None:
+        settings = self.app.settings
         credentials = grpc.ssl_server_credentials(
             [(Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())],
             Path(settings.tls_ca).read_bytes(),
             require_client_auth=True,
         )
-        if not self.server.add_secure_port(address, credentials):
-            raise SystemExit(f"{address} is taken: set CAMPUS_LISTEN to a free address")
-        self.server.start()
-        self.health.start()
-        log.info("ready", extra={"fields": {"address": address}})
+        try:
+            self.server.add_secure_port(address, credentials)
+        except RuntimeError:
+            raise SystemExit(f"{address} can't be listened on: set CAMPUS_LISTEN to a free address") from None
 
     def stop(self) -> None:
         """Says not-ready, lets callers leave, finishes the calls and events at hand, then closes."""
@@ -187,6 +194,8 @@ def run(settings: type[S], build: Callable[[S], App], arguments: Sequence[str] |
     chosen = parser.parse_args(arguments)
     package = build.__module__.rpartition(".")[0]
     if chosen.task == "migrate":
+        from services.chassis.migrate import migrate  # Alembic is no part of serving
+
         migrate(package, load(MigrationSettings).database_owner_url)
         return
     if chosen.task == "serve":

@@ -25,7 +25,7 @@ from services.chassis.interceptors import Chain, Rpc
 
 DESCRIPTORS = Path(__file__).parents[2] / "gen" / "descriptors.binpb"
 CHECK_SECONDS = 1.0
-_QUERIES = ("get", "list", "search", "batch_get", "check", "watch", "download")
+_QUERIES = ("get", "list", "search", "batch_get", "check", "watch", "download", "verify")
 
 log = telemetry.logger("campus.server")
 QUEUED = Histogram(
@@ -51,9 +51,8 @@ class Threads(futures.Executor):
 
     def _work(self) -> None:
         while entry := self._queue.get():
-            put, task = entry
-            QUEUED.observe(time.perf_counter() - put)
-            task.run()
+            QUEUED.observe(time.perf_counter() - entry[0])
+            entry[1].run()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         for _ in self._threads:
@@ -96,8 +95,7 @@ def snake(name: str) -> str:
 def function_of(method: MethodDescriptor, commands: ModuleType, queries: ModuleType) -> Callable[..., Any] | None:
     """The use case behind an RPC: the function of the same name, on the side its name says."""
     name = snake(method.name)
-    side = queries if name.startswith(_QUERIES) else commands
-    found = getattr(side, name, None)
+    found = getattr(queries if name.startswith(_QUERIES) else commands, name, None)
     return found if callable(found) else None
 
 
@@ -117,8 +115,7 @@ def refusals_to_start(methods: Iterable[MethodDescriptor], commands: ModuleType,
 
 
 def services_of(names: Iterable[str]) -> list[ServiceDescriptor]:
-    pool = descriptor_pool.Default()
-    return [pool.FindServiceByName(name) for name in names]
+    return [descriptor_pool.Default().FindServiceByName(name) for name in names]
 
 
 @lru_cache(maxsize=1)
@@ -198,8 +195,11 @@ def build_server(
 ) -> grpc.Server:
     """A server that answers these servicers through CHAIN. `names` are the full names of their proto services."""
     validator = protovalidate.Validator()
-    methods = [method for service in services_of(names) for method in service.methods]
-    rpcs = {f"/{m.containing_service.full_name}/{m.name}": Rpc(m, tokens, validator) for m in methods}
+    rpcs = {
+        f"/{service.full_name}/{method.name}": Rpc(method, tokens, validator)
+        for service in services_of(names)
+        for method in service.methods
+    }
     server = grpc.server(
         Threads(threads),  # type: ignore[arg-type]  # grpc uses only submit and shutdown of it
         interceptors=[Chain(rpcs)],

@@ -21,7 +21,7 @@ from services.learning.consumers import Consumers
 
 class Settings(ServiceSettings):
     # Heartbeats wait for the commit they share: the more may wait, the more share one.
-    threads: int = Field(default=64, ge=2, le=256, description="threads that run RPCs")
+    threads: int = Field(default=128, ge=2, le=256, description="threads that run RPCs")
 
 
 def build(settings: Settings) -> App:

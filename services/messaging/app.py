@@ -11,6 +11,7 @@ from services.chassis.clients import Neighbour
 from services.chassis.db import Database
 from services.chassis.run import App
 from services.chassis.settings import ServiceSettings
+from services.chassis.worker import Worker
 from services.kernel.clock import system_clock
 from services.messaging import api, commands, queries
 from services.messaging.adapters.announcer import ToStreamsAndPost
@@ -18,7 +19,6 @@ from services.messaging.adapters.catalog import CatalogNeighbour
 from services.messaging.adapters.identity import IdentityNeighbour
 from services.messaging.adapters.live import LiveNotifications
 from services.messaging.adapters.postgres import PostgresStore
-from services.messaging.adapters.postman import Postman
 from services.messaging.adapters.smtp import SmtpMailer
 from services.messaging.consumers import Consumers
 
@@ -29,6 +29,7 @@ REVOCATIONS_SINCE = timedelta(minutes=1)
 class Settings(ServiceSettings):
     smtp_url: str = Field(description="smtp://host:port, smtp+starttls:// or smtps://user:password@host:port")
     mail_from: str = Field(default="Campus <no-reply@campus.localhost>", description="sender of mails")
+    mail_poll_seconds: float = Field(default=1.0, gt=0, description="how often to look for mail that is due unasked")
 
 
 def build(settings: Settings) -> App:
@@ -41,7 +42,12 @@ def build(settings: Settings) -> App:
     bus = Bus(settings.nats_url, "messaging")
     live = LiveNotifications(bus, rows, system_clock)
     mailer = SmtpMailer(settings.smtp_url, settings.mail_from, system_clock)
-    postman = Postman(lambda: commands.deliver_next(store, users, mailer, settings.public_url, system_clock))
+    postman = Worker(
+        "postman",
+        lambda: commands.deliver_next(store, users, mailer, settings.public_url, system_clock),
+        settings.mail_poll_seconds,
+        threads=2,
+    )
     announcer = ToStreamsAndPost(live.made, postman.wake)
 
     def hear_of_revocations() -> None:

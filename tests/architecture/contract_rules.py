@@ -13,7 +13,7 @@ from gateway.contract import Contract, Rpc
 from services.chassis.server import snake
 from services.kernel.errors import CampusError, Refused
 
-QUERY_VERBS = ("Get", "List", "Search", "BatchGet", "Check", "Watch", "Download")
+QUERY_VERBS = ("Get", "List", "Search", "BatchGet", "Check", "Watch", "Download", "Verify")
 
 
 def unmet(contract: Contract, owner: str, commands: ModuleType, queries: ModuleType) -> list[str]:

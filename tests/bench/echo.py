@@ -1,6 +1,7 @@
 """A bare gRPC echo: the same kind of server, threads and mTLS as a service, without chain, database or wire."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -14,12 +15,12 @@ def main() -> None:
     for name in ("cert", "key", "ca"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--answer-bytes", type=int, default=0, help="size of the answer; 0: what was asked")
+    parser.add_argument("--answer-bytes", type=int, default=-1, help="size of the answer; -1: what was asked")
     wanted = parser.parse_args()
-    answer = b"\x0a" * wanted.answer_bytes
+    answer = b"\x0a" * wanted.answer_bytes if wanted.answer_bytes >= 0 else None
 
     def echo(request: bytes, _: grpc.ServicerContext) -> bytes:
-        return answer or request
+        return request if answer is None else answer
 
     handler = grpc.method_handlers_generic_handler(
         "campus.bench.Echo", {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
@@ -31,6 +32,8 @@ def main() -> None:
     )
     port = server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
+    gc.collect()
+    gc.freeze()  # as the services do
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     sys.stdin.read()  # until whoever started us is gone

@@ -174,13 +174,14 @@ def test_a_payment_grants_and_books_in_one_go_and_once(shop: Shop, memory: Memor
 
 
 def test_a_failed_attempt_leaves_the_checkout_open_and_may_be_followed_by_a_success(
-    shop: Shop, memory: MemoryStore
+    shop: Shop, memory: MemoryStore, clock: FakeClock
 ) -> None:
     order = shop.start(shop.catalog.has())
     failure = shop.gateway.decline(order, FailureCode.INSUFFICIENT_FUNDS)
     shop.hear(failure, failure)
     assert announced(memory) == ["PaymentFailed"]
     assert memory.state.orders[order.id].state is OrderState.OPEN
+    clock.advance(timedelta(seconds=1))
     shop.hear(shop.gateway.decline(order, FailureCode.CARD_EXPIRED))
     assert memory.state.payments[order.transaction_id].failure_code is FailureCode.CARD_EXPIRED
     shop.hear(*shop.gateway.pay(order))

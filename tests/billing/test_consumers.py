@@ -1,6 +1,5 @@
 """The threads in the service's process: what they act on, what wakes them, how they end."""
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +8,7 @@ import pytest
 
 from services.billing import commands
 from services.billing.adapters.memory import MemoryStore
-from services.billing.consumers import Repeated, StripeConsumer
+from services.billing.consumers import StripeConsumer
 from services.billing.domain.order import OrderState
 from tests.billing.conftest import FakeClock
 from tests.billing.provider import FakeCatalog, FakeGateway
@@ -86,60 +85,3 @@ def test_one_checkout_that_cannot_be_looked_up_holds_up_no_other(
     assert not consumer.on_silence()
     states = [memory.state.orders[order.id].state for order in (first, second)]
     assert states == [OrderState.OPEN, OrderState.PAID]
-
-
-def test_a_thread_does_all_there_is_then_waits_to_be_woken() -> None:
-    work, done = [1, 2, 3], []
-
-    def step() -> bool:
-        if not work:
-            return False
-        done.append(work.pop())
-        return True
-
-    thread = Repeated("test", step, pause=3_600)
-    thread.start()
-    assert within(2, lambda: len(done) == 3)
-    work.append(4)
-    thread.wake()
-    assert within(2, lambda: len(done) == 4)
-    thread.stop()
-    assert not thread._thread.is_alive()
-
-
-def test_a_thread_looks_by_itself_now_and_then_and_survives_what_goes_wrong() -> None:
-    calls = []
-
-    def step() -> bool:
-        calls.append(1)
-        if len(calls) == 1:
-            raise ConnectionError
-        return False
-
-    thread = Repeated("test", step, pause=0.01)
-    thread.start()
-    assert within(2, lambda: len(calls) >= 3)
-    thread.stop()
-    count = len(calls)
-    assert not within(0.05, lambda: len(calls) > count)
-
-
-def test_a_thread_finishes_the_step_at_hand_before_it_ends() -> None:
-    begun, go_on, ended = threading.Event(), threading.Event(), []
-
-    def step() -> bool:
-        begun.set()
-        go_on.wait(5)
-        ended.append(1)
-        return True
-
-    thread = Repeated("test", step, pause=1)
-    thread.start()
-    assert begun.wait(2)
-    threading.Timer(0.05, go_on.set).start()
-    thread.stop()
-    assert ended == [1]
-
-
-def test_a_thread_that_never_started_can_be_stopped() -> None:
-    Repeated("test", lambda: False, pause=1).stop()

@@ -264,6 +264,21 @@ def test_a_failing_event_holds_back_its_aggregate_in_order_and_no_other(
     assert learning.heard == [("b", 1), ("b", 2), ("a", 1), ("a", 2), ("a", 3)]
 
 
+def test_events_of_several_aggregates_are_handled_at_once(nats: Nats, identity: Bus, database: Database) -> None:
+    meeting = threading.Barrier(2, timeout=5)
+
+    def meet(envelope: Envelope) -> None:
+        meeting.wait()
+
+    learning = Learning(database, trouble=meet)
+    with consuming(Bus(nats.url("learning"), "learning"), learning):
+        register(database, "a", 1, 2)
+        register(database, "b", 1, 2)
+        until(lambda: len(learning.heard) == 4)
+    assert not meeting.broken
+    assert learning.versions("a") == learning.versions("b") == [1, 2]
+
+
 def test_poison_goes_to_the_dead_letters_and_is_replayed_once(
     nats: Nats, identity: Bus, database: Database, owner: Owner, capsys: pytest.CaptureFixture[str]
 ) -> None:

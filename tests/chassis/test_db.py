@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from campus.identity.v1.events_pb2 import UserRegistered
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from deploy.local.postgres import Postgres
 from services.chassis import tables
@@ -39,7 +40,8 @@ class Course:
 COURSE = sa.select(courses.c.id, courses.c.slug, courses.c.state, courses.c.facts, courses.c.changed_at)
 BY_ID = COURSE.where(courses.c.id == sa.bindparam("id"))
 LIVE = COURSE.where(courses.c.state == State.LIVE).order_by(courses.c.slug).limit(sa.bindparam("limit", 100))
-AMONG = COURSE.where(courses.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(courses.c.slug)
+IDS = sa.bindparam("ids", type_=ARRAY(sa.Uuid(as_uuid=False)))
+AMONG = COURSE.where(courses.c.id == IDS.any_()).order_by(courses.c.slug)
 
 
 def count(owner: Owner, table: str) -> int:

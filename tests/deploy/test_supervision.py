@@ -102,6 +102,13 @@ def test_a_process_that_ends_before_it_is_ready_says_why_and_where_to_read_more(
     assert "\n" not in str(trouble.value)
 
 
+def test_the_reason_in_a_json_log_is_told_in_plain_words(tmp_path: Path) -> None:
+    line = '{"level": "critical", "message": "unexpected end", "error": {"type": "KeyError", "at": ["run.py:1"]}}'
+    process = script(tmp_path, f"print({line!r}); raise SystemExit(1)", lambda _: False)
+    with pytest.raises(MeshTrouble, match=r"it was ready: unexpected end \(KeyError\) \(log: "):
+        process.start()
+
+
 def test_a_start_that_gets_nowhere_can_be_broken_off(tmp_path: Path) -> None:
     process = script(tmp_path, "import time; time.sleep(600)", lambda _: False)
     failures: list[str] = []
@@ -184,3 +191,19 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, *, guard_d
         assert not any(map(gone, pids))
         supervisor.kill()
     assert eventually(lambda: all(map(gone, pids)))
+
+
+def test_a_process_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
+    asks_to_end_with_its_parent = (
+        "import ctypes, time; ctypes.CDLL(None).prctl(1, 15); print(1, flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "script.log"
+    process = script(tmp_path, asks_to_end_with_its_parent, lambda _: log.read_text() != "")
+    starter = threading.Thread(target=process.start)
+    starter.start()
+    starter.join()
+    try:
+        time.sleep(WARM_UP_SECONDS)
+        assert process.running
+    finally:
+        process.terminate()

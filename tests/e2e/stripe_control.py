@@ -27,7 +27,7 @@ class StripeControl:
     def deliveries(self, state: str = "") -> list[Json]:
         query = {"state": state} if state else {}
         found = httpx.get(f"{self._base}/deliveries", params=query, timeout=10).raise_for_status().json()
-        listed: list[Json] = found if isinstance(found, list) else found["data"]
+        listed: list[Json] = found["deliveries"]
         return listed
 
     def resend(self, event_id: str) -> None:

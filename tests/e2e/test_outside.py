@@ -124,8 +124,9 @@ def test_a_foreign_payment_does_not_exist(student: Student, other: Student, paid
     checkout = journey.start_checkout(student.rest, paid_course["courseId"])
     refusal = journey.refused(lambda: journey.payment_of(other.rest, checkout))
     assert (refusal.status, refusal.reason) == (404, "PAYMENT_NOT_FOUND")
-    gateway = f"/api/payment/gateway/status?transaction_id={checkout['transactionId']}"
-    assert student.rest.get(gateway)["transactionId"] == checkout["transactionId"]
+    transaction_id = checkout["transactionId"]
+    found = student.rest.get("/api/payment/gateway/status", transaction_id=transaction_id)
+    assert found["transactionId"] == transaction_id
 
 
 def test_a_session_that_ended_is_refused_by_every_service_within_seconds(student: Student) -> None:

@@ -1,1 +1,1 @@
-"""learning's ports, filled by PostgreSQL, memory, and the neighbours."""
+"""certification's ports, filled by PostgreSQL, memory, object storage, the renderer and the neighbours."""

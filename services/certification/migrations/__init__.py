@@ -1,1 +1,1 @@
-"""learning's schema, step by step and forward only."""
+"""certification's schema, step by step and forward only."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, bindparam, insert, select, text
 from sqlalchemy.dialects import postgresql
 
 from services.chassis.db import Work
@@ -13,6 +13,16 @@ from services.learning.tables import enrollments, lessons, outlines
 
 # A learner and a course, whether there is a row for them or not.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:learner, 0))")
+# Made once: to put a statement together costs as much as to run it.
+_BY_ID = select(enrollments).where(enrollments.c.id == bindparam("enrollment_id"))
+_LOCKED = _BY_ID.with_for_update(key_share=True)
+_OF_LEARNER = (
+    select(enrollments)
+    .where(enrollments.c.user_id == bindparam("learner"), enrollments.c.course_id == bindparam("course"))
+    .with_for_update(key_share=True)
+)
+_ADD = insert(enrollments)
+_KEEP = postgresql.insert(outlines).on_conflict_do_nothing().returning(outlines.c.course_id)
 
 
 class PostgresEnrollments:
@@ -20,25 +30,22 @@ class PostgresEnrollments:
         self._work = work
 
     def get(self, enrollment_id: str) -> Enrollment | None:
-        return _enrollment(self._work.execute(select(enrollments).where(enrollments.c.id == enrollment_id)).first())
+        return _enrollment(self._work.execute(_BY_ID, {"enrollment_id": enrollment_id}).first())
 
     def locked(self, enrollment_id: str) -> Enrollment:
         """One that is known to exist, as it is now and until the transaction ends."""
-        query = select(enrollments).where(enrollments.c.id == enrollment_id).with_for_update(key_share=True)
-        found = _enrollment(self._work.execute(query).first())
+        found = _enrollment(self._work.execute(_LOCKED, {"enrollment_id": enrollment_id}).first())
         assert found is not None
         return found
 
     def of_learner(self, user_id: str, course_id: str) -> Enrollment | None:
         self._work.execute(_LOCK, {"learner": f"{user_id} {course_id}"})
-        this = (enrollments.c.user_id == user_id) & (enrollments.c.course_id == course_id)
-        query = select(enrollments).where(this).with_for_update(key_share=True)
-        return _enrollment(self._work.execute(query).first())
+        return _enrollment(self._work.execute(_OF_LEARNER, {"learner": user_id, "course": course_id}).first())
 
     def add(self, enrollment: Enrollment, outline: Outline) -> None:
         self._keep(outline)
         enrollment.version = 1
-        self._work.execute(insert(enrollments).values(id=enrollment.id, version=1, **_values(enrollment)))
+        self._work.execute(_ADD, {"id": enrollment.id, "version": 1, **_values(enrollment)})
         self._announce(enrollment)
 
     def save(self, enrollment: Enrollment) -> None:
@@ -54,8 +61,7 @@ class PostgresEnrollments:
 
     def _keep(self, outline: Outline) -> None:
         key = {"course_id": outline.course_id, "course_version": outline.version}
-        new = postgresql.insert(outlines).values(key).on_conflict_do_nothing().returning(outlines.c.course_id)
-        if self._work.execute(new).first() is None:
+        if self._work.execute(_KEEP, key).first() is None:
             return
         rows = [
             {**key, "lesson_id": lesson.id, "place": place, "kind": lesson.kind, "length_ms": lesson.length_ms}

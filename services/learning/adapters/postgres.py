@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.db import Work, Writer
 from services.learning.adapters.enrollments import PostgresEnrollments
 from services.learning.adapters.recording import PostgresProgress
 from services.learning.tables import revoked_entitlements
+
+_REVOKED = select(revoked_entitlements.c.revoked_at).where(
+    revoked_entitlements.c.entitlement_id == bindparam("entitlement_id")
+)
 
 
 class PostgresStore:
@@ -39,5 +43,4 @@ class PostgresRevocations:
         self._work.execute(new.on_conflict_do_nothing())
 
     def __contains__(self, entitlement_id: object) -> bool:
-        known = select(revoked_entitlements).where(revoked_entitlements.c.entitlement_id == entitlement_id)
-        return self._work.execute(known).first() is not None
+        return self._work.execute(_REVOKED, {"entitlement_id": entitlement_id}).first() is not None

@@ -1,5 +1,6 @@
 """Letters over SMTP: encrypted and signed in when the URL says so, and every answer told apart by what it means."""
 
+import re
 import smtplib
 import ssl
 from contextlib import suppress
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from services.kernel.clock import Clock
 from services.messaging.domain.letter import Letter
+from services.messaging.domain.words import one_line
 from services.messaging.ports import Answer, Verdict
 
 # Each step of the conversation gets so long; all of them together stay within a delivery's lease.
@@ -53,7 +55,7 @@ class SmtpMailer:
         try:
             message = self._message(letter, self._clock())
         except _MALFORMED:
-            return Answer(Verdict.REFUSED, "address_malformed")
+            return Answer(Verdict.REFUSED, "letter_malformed")
         try:
             smtp = self._connect()
         except _TROUBLE as error:
@@ -73,7 +75,7 @@ class SmtpMailer:
     def _message(self, letter: Letter, now: datetime) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
-        message["To"] = Address(letter.recipient.name, addr_spec=letter.recipient.email)
+        message["To"] = _address(letter.recipient.name, letter.recipient.email)
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = f"<{letter.id}@{self._sender.domain}>"
@@ -99,6 +101,16 @@ class SmtpMailer:
         return smtp
 
 
+def _address(name: str, email: str) -> Address:
+    """Raises one of _MALFORMED. The library's parser knows no address outside of ASCII, so those are shown to it with
+    every such letter replaced."""
+    local, _, domain = email.rpartition("@")
+    Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", email))
+    if one_line(email) != email or not local or not domain:
+        raise ValueError("no address")
+    return Address(name, local, domain) if not email.isascii() else Address(name, addr_spec=email)
+
+
 def _code(error: Exception) -> int:
     """The code with which the server answered; 0 when it didn't."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -114,6 +126,8 @@ def _for_good(error: Exception) -> bool:
 def _word(error: Exception) -> str:
     if code := _code(error):
         return f"smtp_{code}"
+    if isinstance(error.__context__, TimeoutError):
+        return "smtp_timeout"  # which the library calls a lost connection
     match error:
         case smtplib.SMTPNotSupportedError():
             return "smtp_not_supported"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jwt
 from starlette.requests import Request
@@ -87,12 +88,29 @@ class Tokens:
                 "Anonymous caller does not have access to the Google Cloud Storage resource.", "required"
             )
         try:
-            claims = jwt.decode(token.strip(), self.secret, algorithms=["HS256"], options={"require": ["exp", "scope"]})
+            claims = self._claims(token.strip())
         except jwt.InvalidTokenError:
             raise _unauthorized("Invalid Credentials", "authError") from None
         allowed = _READ_SCOPES if request.method in ("GET", "HEAD") else _WRITE_SCOPES
         if not allowed & set(str(claims["scope"]).split()):
             raise StorageError(403, "Request had insufficient authentication scopes.", reason="insufficientPermissions")
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """What a token says that was handed out here, or that the account signed for itself: storage takes both."""
+        if jwt.get_unverified_header(token).get("alg") != "RS256":
+            return jwt.decode(token, self.secret, algorithms=["HS256"], options={"require": ["exp", "scope"]})
+        claims = jwt.decode(
+            token,
+            self.account.public_key,
+            algorithms=["RS256"],
+            issuer=self.account.email,
+            subject=self.account.email,
+            leeway=_LEEWAY_SECONDS,
+            options={"require": ["iss", "sub", "iat", "exp", "scope"]},
+        )
+        if claims["exp"] - claims["iat"] > _LIFETIME_SECONDS:
+            raise jwt.InvalidTokenError("lives too long")
+        return claims
 
 
 def _assertion(form: Mapping[str, object]) -> str:

@@ -207,7 +207,10 @@ class Delivery(_message.Message):
     attempt_count: _builtins.int
     """How often it was tried."""
     error: _builtins.str
-    """What the last failed attempt met with, in a word without personal data, for example `smtp_550`; empty when none failed."""
+    """What the last failed attempt met with, in a word without personal data: `smtp_550` (the server's code),
+    `smtp_unreachable`, `smtp_timeout`, `smtp_disconnected`, `smtp_tls`, `smtp_not_supported`, `letter_malformed`,
+    `user_not_found`, `user_lookup_failed`, `interrupted`. Empty when none failed.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -460,15 +463,13 @@ class StreamEnd(_message.Message):
         REASON_UNSPECIFIED: StreamEnd._Reason.ValueType  # 0
         """Never sent."""
         REASON_SERVER_LEAVING: StreamEnd._Reason.ValueType  # 1
-        """The server stops or has served this stream for as long as it serves one: watch again."""
+        """The server stops: watch again."""
         REASON_TOKEN_EXPIRED: StreamEnd._Reason.ValueType  # 2
         """The access token's time is over: refresh the session, then watch again."""
         REASON_SESSION_REVOKED: StreamEnd._Reason.ValueType  # 3
         """The session was ended: sign in again."""
-        REASON_TOO_SLOW: StreamEnd._Reason.ValueType  # 4
-        """The client reads more slowly than notifications come, and some were dropped: list, then watch again."""
-        REASON_FAULT: StreamEnd._Reason.ValueType  # 5
-        """A fault of ours: list, then watch again."""
+        REASON_FAULT: StreamEnd._Reason.ValueType  # 4
+        """A fault of ours, by which a notification may have been missed: watch again, then list."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Reason says why, and so what to do."""
@@ -476,15 +477,13 @@ class StreamEnd(_message.Message):
     REASON_UNSPECIFIED: StreamEnd.Reason.ValueType  # 0
     """Never sent."""
     REASON_SERVER_LEAVING: StreamEnd.Reason.ValueType  # 1
-    """The server stops or has served this stream for as long as it serves one: watch again."""
+    """The server stops: watch again."""
     REASON_TOKEN_EXPIRED: StreamEnd.Reason.ValueType  # 2
     """The access token's time is over: refresh the session, then watch again."""
     REASON_SESSION_REVOKED: StreamEnd.Reason.ValueType  # 3
     """The session was ended: sign in again."""
-    REASON_TOO_SLOW: StreamEnd.Reason.ValueType  # 4
-    """The client reads more slowly than notifications come, and some were dropped: list, then watch again."""
-    REASON_FAULT: StreamEnd.Reason.ValueType  # 5
-    """A fault of ours: list, then watch again."""
+    REASON_FAULT: StreamEnd.Reason.ValueType  # 4
+    """A fault of ours, by which a notification may have been missed: watch again, then list."""
 
     REASON_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int

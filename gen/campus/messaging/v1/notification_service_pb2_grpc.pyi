@@ -28,7 +28,8 @@ class NotificationServiceStub:
     """Streams the caller's notifications on the in-app channel as they are made; over REST as server-sent events. The first
     message is a heartbeat, sent at once; another one comes whenever nothing was sent for 15 seconds. To miss nothing, list
     after that first heartbeat: what was made before is in the list, what is made later comes on the stream, and what is
-    in both has the same id. The last message is always `end`, which says why; a stream that stops without one was cut.
+    in both has the same id. The last message is `end`, which says why. A stream that stops without one was cut, by the
+    network or because its client reads more slowly than notifications come: watch again, then list.
     Reasons: TOO_MANY_STREAMS.
     """
     SendNotification: _grpc.UnaryUnaryMultiCallable[_notification_service_pb2.SendNotificationRequest, _notification_service_pb2.Notification]
@@ -77,7 +78,8 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the caller's notifications on the in-app channel as they are made; over REST as server-sent events. The first
         message is a heartbeat, sent at once; another one comes whenever nothing was sent for 15 seconds. To miss nothing, list
         after that first heartbeat: what was made before is in the list, what is made later comes on the stream, and what is
-        in both has the same id. The last message is always `end`, which says why; a stream that stops without one was cut.
+        in both has the same id. The last message is `end`, which says why. A stream that stops without one was cut, by the
+        network or because its client reads more slowly than notifications come: watch again, then list.
         Reasons: TOO_MANY_STREAMS.
         """
 

@@ -101,3 +101,26 @@ def test_a_read_only_token_reads_only(server: Server) -> None:
         answer = http.post(f"/upload{LIST}?uploadType=media&name=x", content=b"x")
         assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (403, "insufficientPermissions")
         assert http.delete(f"{LIST}/x").status_code == 403
+
+
+def _opens(server: Server, claims: dict[str, object], key: str | rsa.RSAPrivateKey | None = None) -> int:
+    own_key = json.loads(server.account_path.read_text())["private_key"]
+    token = jwt.encode(claims, key or own_key, algorithm="RS256")
+    return WEB.get(server.url + LIST, headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_a_token_that_the_account_signed_for_itself_opens_what_its_scope_says(server: Server) -> None:
+    email = json.loads(server.account_path.read_text())["client_email"]
+    good = _claims(server, sub=email, aud=None)
+    assert _opens(server, good) == 200
+    assert _opens(server, good | {"scope": "https://www.googleapis.com/auth/gmail.readonly"}) == 403
+    for wrong in (
+        {"sub": "someone@else"},
+        {"iss": "someone@else"},
+        {"exp": 1_500_000_000},
+        {"exp": int(time.time()) + 7200},
+    ):
+        assert _opens(server, good | wrong) == 401
+    for missing in ("exp", "iat", "sub", "scope"):
+        assert _opens(server, {name: value for name, value in good.items() if name != missing}) == 401
+    assert _opens(server, good, rsa.generate_private_key(public_exponent=65537, key_size=2048)) == 401
