@@ -37,7 +37,7 @@ EXPECTED = {
     PUBLIC: {
         "ApiKeyService": ["ExchangeApiKey"],
         "AuthService": ["Register", "Login", "RefreshSession"],
-        "CredentialService": ["RequestPasswordReset", "ResetPassword", "VerifyEmail"],
+        "CredentialService": ["RequestPasswordReset", "ResetPassword", "ConfirmEmail"],
         "KeyService": ["GetKeySet"],
         "OAuthService": ["StartOAuth", "FinishOAuth"],
     },

@@ -155,7 +155,7 @@ def test_a_newer_link_replaces_the_one_before_and_none_does_another_ones_work(
         with refused(Code.INVALID_ARGUMENT, "MAIL_TOKEN_INVALID", "token"):
             credentials.ResetPassword(pb.ResetPasswordRequest(token=wrong, new_password=NEW))
     with refused(Code.INVALID_ARGUMENT, "MAIL_TOKEN_INVALID", "token"):
-        credentials.VerifyEmail(pb.VerifyEmailRequest(token=newer))
+        credentials.ConfirmEmail(pb.ConfirmEmailRequest(token=newer))
     credentials.ResetPassword(pb.ResetPasswordRequest(token=newer, new_password=NEW))
 
 
@@ -167,10 +167,10 @@ def test_an_address_is_proven_once(identity: Served, deliver: Callable[[], int],
     (token,) = mailbox.tokens(Subject.VERIFY_EMAIL)
     profile = identity.as_user(ProfileServiceStub, user_id)
     assert not profile.GetProfile(GetProfileRequest()).email_verified
-    anyone.VerifyEmail(pb.VerifyEmailRequest(token=token))
+    anyone.ConfirmEmail(pb.ConfirmEmailRequest(token=token))
     assert profile.GetProfile(GetProfileRequest()).email_verified
     with refused(Code.INVALID_ARGUMENT, "MAIL_TOKEN_INVALID", "token"):
-        anyone.VerifyEmail(pb.VerifyEmailRequest(token=token))
+        anyone.ConfirmEmail(pb.ConfirmEmailRequest(token=token))
     mine.RequestEmailVerification(pb.RequestEmailVerificationRequest())
     assert deliver() == 0
 

@@ -46,6 +46,6 @@ class CredentialService(credential_service_pb2_grpc.CredentialServiceServicer):
         commands.request_email_verification(command, self._store, self._sealer, self._clock)
         return pb.RequestEmailVerificationResponse()
 
-    def VerifyEmail(self, request: pb.VerifyEmailRequest, context: grpc.ServicerContext) -> pb.VerifyEmailResponse:
-        commands.verify_email(commands.VerifyEmail(request.token), self._store, self._clock)
-        return pb.VerifyEmailResponse()
+    def ConfirmEmail(self, request: pb.ConfirmEmailRequest, context: grpc.ServicerContext) -> pb.ConfirmEmailResponse:
+        commands.confirm_email(commands.ConfirmEmail(request.token), self._store, self._clock)
+        return pb.ConfirmEmailResponse()

@@ -32,15 +32,15 @@ from services.identity.commands.applications import (
 )
 from services.identity.commands.credentials import (
     ChangePassword,
+    ConfirmEmail,
     RequestEmailVerification,
     RequestPasswordReset,
     ResetPassword,
-    VerifyEmail,
     change_password,
+    confirm_email,
     request_email_verification,
     request_password_reset,
     reset_password,
-    verify_email,
 )
 from services.identity.commands.letters import deliver_next_letter
 from services.identity.commands.linking import (
@@ -94,6 +94,7 @@ __all__ = [
     "BegunTotp",
     "BlockUser",
     "ChangePassword",
+    "ConfirmEmail",
     "ConfirmErasure",
     "ConfirmTotp",
     "CreateApiKey",
@@ -123,13 +124,13 @@ __all__ = [
     "UnlinkAccount",
     "UpdatePreferences",
     "UpdateProfile",
-    "VerifyEmail",
     "add_application_evidence",
     "admit_instructor",
     "approve_instructor_application",
     "assign_roles",
     "block_user",
     "change_password",
+    "confirm_email",
     "confirm_erasure",
     "confirm_totp",
     "create_api_key",
@@ -158,5 +159,4 @@ __all__ = [
     "unlink_account",
     "update_preferences",
     "update_profile",
-    "verify_email",
 ]

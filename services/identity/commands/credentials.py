@@ -99,11 +99,11 @@ def request_email_verification(command: RequestEmailVerification, store: Store, 
 
 
 @dataclass(frozen=True)
-class VerifyEmail:
+class ConfirmEmail:
     token: str = field(repr=False)
 
 
-def verify_email(command: VerifyEmail, store: Store, clock: Clock) -> None:
+def confirm_email(command: ConfirmEmail, store: Store, clock: Clock) -> None:
     now = clock()
     with store.begin() as tx:
         link = _taken(tx, command.token, Subject.VERIFY_EMAIL, now)

@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+campus/identity/v1/credential_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x8d\x01\n\x15\x43hangePasswordRequest\x12=\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x98\xb5\x18\x01R\x0f\x63urrentPassword\x12\x35\n\x0cnew_password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x0bnewPassword\"?\n\x16\x43hangePasswordResponse\x12%\n\x0e\x65nded_sessions\x18\x01 \x01(\x05R\rendedSessions\"F\n\x1bRequestPasswordResetRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x11\xe2\x41\x01\x02\xbaH\x06r\x04\x18\x64`\x01\x98\xb5\x18\x01R\x05\x65mail\"\x1e\n\x1cRequestPasswordResetResponse\"\x87\x01\n\x14ResetPasswordRequest\x12\x38\n\x05token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x05token\x12\x35\n\x0cnew_password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x0bnewPassword\"\x17\n\x15ResetPasswordResponse\"!\n\x1fRequestEmailVerificationRequest\"\"\n RequestEmailVerificationResponse\"N\n\x12VerifyEmailRequest\x12\x38\n\x05token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x05token\"\x15\n\x13VerifyEmailResponse2\xb8\x06\n\x11\x43redentialService\x12\x98\x01\n\x0e\x43hangePassword\x12).campus.identity.v1.ChangePasswordRequest\x1a*.campus.identity.v1.ChangePasswordResponse\"/\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/profile:changePassword:\x01*\x12\xaa\x01\n\x14RequestPasswordReset\x12/.campus.identity.v1.RequestPasswordResetRequest\x1a\x30.campus.identity.v1.RequestPasswordResetResponse\"/\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/passwords:requestReset:\x01*\x12\x8e\x01\n\rResetPassword\x12(.campus.identity.v1.ResetPasswordRequest\x1a).campus.identity.v1.ResetPasswordResponse\"(\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/v1/passwords:reset:\x01*\x12\xc0\x01\n\x18RequestEmailVerification\x12\x33.campus.identity.v1.RequestEmailVerificationRequest\x1a\x34.campus.identity.v1.RequestEmailVerificationResponse\"9\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02)\"$/v1/profile:requestEmailVerification:\x01*\x12\x86\x01\n\x0bVerifyEmail\x12&.campus.identity.v1.VerifyEmailRequest\x1a\'.campus.identity.v1.VerifyEmailResponse\"&\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x16\"\x11/v1/emails:verify:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+campus/identity/v1/credential_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x8d\x01\n\x15\x43hangePasswordRequest\x12=\n\x10\x63urrent_password\x18\x01 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x98\xb5\x18\x01R\x0f\x63urrentPassword\x12\x35\n\x0cnew_password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x0bnewPassword\"?\n\x16\x43hangePasswordResponse\x12%\n\x0e\x65nded_sessions\x18\x01 \x01(\x05R\rendedSessions\"F\n\x1bRequestPasswordResetRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x11\xe2\x41\x01\x02\xbaH\x06r\x04\x18\x64`\x01\x98\xb5\x18\x01R\x05\x65mail\"\x1e\n\x1cRequestPasswordResetResponse\"\x87\x01\n\x14ResetPasswordRequest\x12\x38\n\x05token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x05token\x12\x35\n\x0cnew_password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x0bnewPassword\"\x17\n\x15ResetPasswordResponse\"!\n\x1fRequestEmailVerificationRequest\"\"\n RequestEmailVerificationResponse\"O\n\x13\x43onfirmEmailRequest\x12\x38\n\x05token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x05token\"\x16\n\x14\x43onfirmEmailResponse2\xbc\x06\n\x11\x43redentialService\x12\x98\x01\n\x0e\x43hangePassword\x12).campus.identity.v1.ChangePasswordRequest\x1a*.campus.identity.v1.ChangePasswordResponse\"/\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/profile:changePassword:\x01*\x12\xaa\x01\n\x14RequestPasswordReset\x12/.campus.identity.v1.RequestPasswordResetRequest\x1a\x30.campus.identity.v1.RequestPasswordResetResponse\"/\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/passwords:requestReset:\x01*\x12\x8e\x01\n\rResetPassword\x12(.campus.identity.v1.ResetPasswordRequest\x1a).campus.identity.v1.ResetPasswordResponse\"(\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/v1/passwords:reset:\x01*\x12\xc0\x01\n\x18RequestEmailVerification\x12\x33.campus.identity.v1.RequestEmailVerificationRequest\x1a\x34.campus.identity.v1.RequestEmailVerificationResponse\"9\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02)\"$/v1/profile:requestEmailVerification:\x01*\x12\x8a\x01\n\x0c\x43onfirmEmail\x12\'.campus.identity.v1.ConfirmEmailRequest\x1a(.campus.identity.v1.ConfirmEmailResponse\"\'\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/v1/emails:confirm:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,8 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['token']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_-]{40,100}$'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._serialized_options = b'\342A\001\002\272H\007r\005\020\010\030\200\001\230\265\030\001'
-  _globals['_VERIFYEMAILREQUEST'].fields_by_name['token']._loaded_options = None
-  _globals['_VERIFYEMAILREQUEST'].fields_by_name['token']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_-]{40,100}$'
+  _globals['_CONFIRMEMAILREQUEST'].fields_by_name['token']._loaded_options = None
+  _globals['_CONFIRMEMAILREQUEST'].fields_by_name['token']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_-]{40,100}$'
   _globals['_CREDENTIALSERVICE'].methods_by_name['ChangePassword']._loaded_options = None
   _globals['_CREDENTIALSERVICE'].methods_by_name['ChangePassword']._serialized_options = b'\212\265\030\002\020\001\220\265\030\004\202\323\344\223\002\037\"\032/v1/profile:changePassword:\001*'
   _globals['_CREDENTIALSERVICE'].methods_by_name['RequestPasswordReset']._loaded_options = None
@@ -55,8 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREDENTIALSERVICE'].methods_by_name['ResetPassword']._serialized_options = b'\212\265\030\002\010\001\220\265\030\004\202\323\344\223\002\030\"\023/v1/passwords:reset:\001*'
   _globals['_CREDENTIALSERVICE'].methods_by_name['RequestEmailVerification']._loaded_options = None
   _globals['_CREDENTIALSERVICE'].methods_by_name['RequestEmailVerification']._serialized_options = b'\212\265\030\002\020\001\220\265\030\004\202\323\344\223\002)\"$/v1/profile:requestEmailVerification:\001*'
-  _globals['_CREDENTIALSERVICE'].methods_by_name['VerifyEmail']._loaded_options = None
-  _globals['_CREDENTIALSERVICE'].methods_by_name['VerifyEmail']._serialized_options = b'\212\265\030\002\010\001\220\265\030\004\202\323\344\223\002\026\"\021/v1/emails:verify:\001*'
+  _globals['_CREDENTIALSERVICE'].methods_by_name['ConfirmEmail']._loaded_options = None
+  _globals['_CREDENTIALSERVICE'].methods_by_name['ConfirmEmail']._serialized_options = b'\212\265\030\002\010\001\220\265\030\004\202\323\344\223\002\027\"\022/v1/emails:confirm:\001*'
   _globals['_CHANGEPASSWORDREQUEST']._serialized_start=193
   _globals['_CHANGEPASSWORDREQUEST']._serialized_end=334
   _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=336
@@ -73,10 +73,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTEMAILVERIFICATIONREQUEST']._serialized_end=701
   _globals['_REQUESTEMAILVERIFICATIONRESPONSE']._serialized_start=703
   _globals['_REQUESTEMAILVERIFICATIONRESPONSE']._serialized_end=737
-  _globals['_VERIFYEMAILREQUEST']._serialized_start=739
-  _globals['_VERIFYEMAILREQUEST']._serialized_end=817
-  _globals['_VERIFYEMAILRESPONSE']._serialized_start=819
-  _globals['_VERIFYEMAILRESPONSE']._serialized_end=840
-  _globals['_CREDENTIALSERVICE']._serialized_start=843
-  _globals['_CREDENTIALSERVICE']._serialized_end=1667
+  _globals['_CONFIRMEMAILREQUEST']._serialized_start=739
+  _globals['_CONFIRMEMAILREQUEST']._serialized_end=818
+  _globals['_CONFIRMEMAILRESPONSE']._serialized_start=820
+  _globals['_CONFIRMEMAILRESPONSE']._serialized_end=842
+  _globals['_CREDENTIALSERVICE']._serialized_start=845
+  _globals['_CREDENTIALSERVICE']._serialized_end=1673
 # @@protoc_insertion_point(module_scope)

@@ -181,8 +181,8 @@ class RequestEmailVerificationResponse(_message.Message):
 Global___RequestEmailVerificationResponse: _TypeAlias = RequestEmailVerificationResponse  # noqa: Y015
 
 @_typing.final
-class VerifyEmailRequest(_message.Message):
-    """VerifyEmailRequest carries the token of the link."""
+class ConfirmEmailRequest(_message.Message):
+    """ConfirmEmailRequest carries the token of the link."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -200,11 +200,11 @@ class VerifyEmailRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___VerifyEmailRequest: _TypeAlias = VerifyEmailRequest  # noqa: Y015
+Global___ConfirmEmailRequest: _TypeAlias = ConfirmEmailRequest  # noqa: Y015
 
 @_typing.final
-class VerifyEmailResponse(_message.Message):
-    """VerifyEmailResponse is empty: the address is verified."""
+class ConfirmEmailResponse(_message.Message):
+    """ConfirmEmailResponse is empty: the address is verified."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -217,4 +217,4 @@ class VerifyEmailResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___VerifyEmailResponse: _TypeAlias = VerifyEmailResponse  # noqa: Y015
+Global___ConfirmEmailResponse: _TypeAlias = ConfirmEmailResponse  # noqa: Y015

@@ -55,10 +55,10 @@ class CredentialServiceStub:
                 request_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.RequestEmailVerificationRequest.SerializeToString,
                 response_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.RequestEmailVerificationResponse.FromString,
                 _registered_method=True)
-        self.VerifyEmail = channel.unary_unary(
-                '/campus.identity.v1.CredentialService/VerifyEmail',
-                request_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailRequest.SerializeToString,
-                response_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailResponse.FromString,
+        self.ConfirmEmail = channel.unary_unary(
+                '/campus.identity.v1.CredentialService/ConfirmEmail',
+                request_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailRequest.SerializeToString,
+                response_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailResponse.FromString,
                 _registered_method=True)
 
 
@@ -99,7 +99,7 @@ class CredentialServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def VerifyEmail(self, request, context):
+    def ConfirmEmail(self, request, context):
         """Proves an e-mail address by the token of a mailed link.
         Reasons: MAIL_TOKEN_INVALID.
         """
@@ -130,10 +130,10 @@ def add_CredentialServiceServicer_to_server(servicer, server):
                     request_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.RequestEmailVerificationRequest.FromString,
                     response_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.RequestEmailVerificationResponse.SerializeToString,
             ),
-            'VerifyEmail': grpc.unary_unary_rpc_method_handler(
-                    servicer.VerifyEmail,
-                    request_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailRequest.FromString,
-                    response_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailResponse.SerializeToString,
+            'ConfirmEmail': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmEmail,
+                    request_deserializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailRequest.FromString,
+                    response_serializer=campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -256,7 +256,7 @@ class CredentialService:
             _registered_method=True)
 
     @staticmethod
-    def VerifyEmail(request,
+    def ConfirmEmail(request,
             target,
             options=(),
             channel_credentials=None,
@@ -269,9 +269,9 @@ class CredentialService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/campus.identity.v1.CredentialService/VerifyEmail',
-            campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailRequest.SerializeToString,
-            campus_dot_identity_dot_v1_dot_credential__service__pb2.VerifyEmailResponse.FromString,
+            '/campus.identity.v1.CredentialService/ConfirmEmail',
+            campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailRequest.SerializeToString,
+            campus_dot_identity_dot_v1_dot_credential__service__pb2.ConfirmEmailResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,7 +33,7 @@ class CredentialServiceStub:
     """Asks for a mail with a link that proves the caller's e-mail address. Good once and for 30 minutes; a newer link
     replaces it. Nothing is sent to an address that is verified, to an account without one, or more than 5 times an hour.
     """
-    VerifyEmail: _grpc.UnaryUnaryMultiCallable[_credential_service_pb2.VerifyEmailRequest, _credential_service_pb2.VerifyEmailResponse]
+    ConfirmEmail: _grpc.UnaryUnaryMultiCallable[_credential_service_pb2.ConfirmEmailRequest, _credential_service_pb2.ConfirmEmailResponse]
     """Proves an e-mail address by the token of a mailed link.
     Reasons: MAIL_TOKEN_INVALID.
     """
@@ -83,11 +83,11 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def VerifyEmail(
+    def ConfirmEmail(
         self,
-        request: _credential_service_pb2.VerifyEmailRequest,
+        request: _credential_service_pb2.ConfirmEmailRequest,
         context: _grpc.ServicerContext,
-    ) -> _credential_service_pb2.VerifyEmailResponse:
+    ) -> _credential_service_pb2.ConfirmEmailResponse:
         """Proves an e-mail address by the token of a mailed link.
         Reasons: MAIL_TOKEN_INVALID.
         """
