@@ -151,3 +151,23 @@ def test_an_operator_grants_a_role_once(identity: Identity) -> None:
         user = commands.grant_role(grant, identity.store, identity.clock)
     assert user.roles == {Role.STUDENT, Role.ADMIN}
     assert len(identity.store.state.announced) == 2
+
+
+def test_a_password_hashed_by_older_parameters_is_hashed_anew_when_it_is_used(identity: Identity) -> None:
+    class OlderHasher(QuickHasher):
+        def hash(self, password: str) -> str:
+            return f"older:{password[::-1]}"
+
+    class MovedOn(QuickHasher):
+        def matches(self, password: str, password_hash: str | None) -> bool:
+            return OlderHasher().matches(password, password_hash) or super().matches(password, password_hash)
+
+    identity.hasher = OlderHasher()
+    user = identity.register()
+    identity.hasher = MovedOn()
+    with pytest.raises(CredentialsInvalid):
+        identity.login("wrong")
+    assert identity.store.state.users[user.id].password_hash.startswith("older:")
+    identity.login()
+    assert identity.store.state.users[user.id].password_hash == QuickHasher().hash("correct horse")
+    identity.login()
