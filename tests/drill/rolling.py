@@ -220,7 +220,7 @@ def drill(site: Site, settings: Settings, say: Say) -> Entry:
     """Every service in turn, then one of them under clients that have no patience."""
     entry = rolling(site, settings, site.services, PATIENT_SECONDS, say)
     say(f"negative control: clients that wait {IMPATIENT_SECONDS} s")
-    bad = rolling(site, replace(settings, clients=2, rounds=1), ("catalog",), IMPATIENT_SECONDS, say)
+    bad = rolling(site, replace(settings, clients=3, rounds=1), ("learning",), IMPATIENT_SECONDS, say)
     counts = {"failed": bad.refused, "calls": bad.operations["begun"]}
     entry.negative_control = Control("impatient clients", bad.refused > 0, counts)
     return entry
