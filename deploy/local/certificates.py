@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -22,6 +23,11 @@ BACKDATE = timedelta(minutes=5)
 def signing_key() -> bytes:
     """Return a new Ed25519 private key as PEM."""
     return _pem(ed25519.Ed25519PrivateKey.generate())
+
+
+def sealing_key() -> bytes:
+    """Return a new Fernet key."""
+    return Fernet.generate_key()
 
 
 def make_authority(cert: Path, key: Path, now: datetime, life: timedelta) -> None:

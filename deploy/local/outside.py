@@ -1,5 +1,6 @@
 """The outside parties, and the local servers that speak their protocols when no real one is named."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,26 @@ def _mail_pages(plan: Plan) -> Mapping[str, str]:
     return {"Mail inbox": f"http://localhost:{plan.port('mail')}"}
 
 
+def _oidc_options(plan: Plan) -> tuple[str, ...]:
+    own = _own_provider(plan)
+    registered = ("--client-id", str(own["client_id"]), "--client-secret", str(own["client_secret"]))
+    return (*registered, "--redirect-uri", f"{plan.public_url}/v1/oauth/{own['name']}/callback")
+
+
+def _oidc_env(plan: Plan) -> Mapping[str, str]:
+    return {"CAMPUS_OIDC_PROVIDERS": json.dumps([_own_provider(plan)])}
+
+
+def _own_provider(plan: Plan) -> Mapping[str, object]:
+    return {
+        "name": "google",
+        "issuer": f"http://{ports.LOOPBACK}:{plan.port('oidc')}",
+        "client_id": "campus-local",
+        "client_secret": plan.secret("oidc.client_secret", "GOCSPX-"),
+        "scopes": ["openid", "email", "profile"],
+    }
+
+
 def _no_pages(_: Plan) -> Mapping[str, str]:
     return {}
 
@@ -85,6 +106,7 @@ STANDINS = (
     Standin("stripe", "CAMPUS_STRIPE_API_KEY", _stripe_options, _stripe_env, _stripe_pages),
     Standin("storage", "CAMPUS_STORAGE_BUCKET", _storage_options, _storage_env, _no_pages),
     Standin("mail", "CAMPUS_SMTP_URL", _mail_options, _mail_env, _mail_pages),
+    Standin("oidc", "CAMPUS_OIDC_PROVIDERS", _oidc_options, _oidc_env, _no_pages),
 )
 # Who reads a stand-in's files when it starts. Everybody else may come up before or after it.
 NEEDED_BY = {"storage": ("catalog", "certification")}

@@ -46,6 +46,11 @@ class Pki:
         """Identity's Ed25519 private key."""
         return self.directory / "signing.key"
 
+    @property
+    def sealing_keys(self) -> Path:
+        """The keys by which identity encrypts what it has to read again."""
+        return self.directory / "sealing.keys"
+
     def of(self, name: str) -> Identity:
         """Return the files of a service, of the gateway, or of the gateway's public listener (`localhost`)."""
         return Identity(self.directory / f"{name}.crt", self.directory / f"{name}.key", self.ca_cert)
@@ -61,6 +66,8 @@ class Pki:
 
         if not self.signing_key.exists():
             write_private(self.signing_key, certificates.signing_key())
+        if not self.sealing_keys.exists():
+            write_private(self.sealing_keys, certificates.sealing_key())
         new_authority = not self._lasts(self.ca_cert, self.ca_key, now)
         if new_authority:
             certificates.make_authority(self.ca_cert, self.ca_key, now, CA_LIFE)
@@ -76,7 +83,8 @@ class Pki:
     def _is_current(self, now: datetime) -> bool:
         pairs = [(self.ca_cert, self.ca_key)]
         pairs += [(self.of(name).cert, self.of(name).key) for name in (*self._services, GATEWAY, PUBLIC)]
-        return self.signing_key.exists() and all(self._lasts(cert, key, now) for cert, key in pairs)
+        kept = self.signing_key.exists() and self.sealing_keys.exists()
+        return kept and all(self._lasts(cert, key, now) for cert, key in pairs)
 
     def _lasts(self, cert: Path, key: Path, now: datetime) -> bool:
         """Tell whether a pair is there and good for a while, from the certificate's modification time (see _stamp)."""

@@ -69,6 +69,7 @@ def service_environment(plan: Plan, name: str) -> dict[str, str]:
     }
     if name == "identity":
         ours["CAMPUS_SIGNING_KEY"] = str(plan.pki.signing_key)
+        ours["CAMPUS_SEALING_KEYS"] = str(plan.pki.sealing_keys)
     return {**plan.environment, **ours}
 
 

@@ -105,7 +105,7 @@ def test_a_run_says_what_is_where_and_ctrl_c_leaves_nothing_behind_but_the_data(
     said = wait_until_ready(first)
     mesh = described(state_dir)
     assert READY_WORDS in said
-    for part in ("keys", "postgres", "nats", "stripe", "storage", "mail", "gateway"):
+    for part in ("keys", "postgres", "nats", "stripe", "storage", "mail", "oidc", "gateway"):
         assert any(line.split()[:2] == ["ready", part] for line in said.splitlines()), part
     assert mesh["gateway"] in said
     assert mesh["gateway_tls"] in said

@@ -52,4 +52,4 @@ def test_nothing_changes_until_an_end_is_near_then_only_the_leaves_do(tmp_path: 
     pki.ensure(datetime.now(UTC) + LEAF_LIFE - timedelta(days=1))
     after = {path.name: path.read_bytes() for path in pki.directory.iterdir()}
     kept = {name for name, content in after.items() if before[name] == content}
-    assert kept == {"ca.crt", "ca.key", "signing.key"}
+    assert kept == {"ca.crt", "ca.key", "signing.key", "sealing.keys"}

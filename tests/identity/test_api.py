@@ -1,11 +1,9 @@
 """The servicers in a real server, with the real chain, certificates and tokens; codes and reasons asserted."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import grpc
 import jwt
-import pytest
 from campus.identity.v1.auth_service_pb2 import LoginRequest, LogoutRequest, RefreshSessionRequest, RegisterRequest
 from campus.identity.v1.auth_service_pb2_grpc import AuthServiceStub
 from campus.identity.v1.identity_internal_service_pb2 import BatchGetUsersRequest
@@ -16,31 +14,12 @@ from campus.identity.v1.profile_service_pb2 import ROLE_STUDENT, GetProfileReque
 from campus.identity.v1.profile_service_pb2_grpc import ProfileServiceStub
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from deploy.local.pki import Pki
-from services.chassis.db import Database
-from services.identity import api, commands, queries
-from services.identity.adapters.passwords import Argon2Hasher
-from services.identity.adapters.postgres import PostgresStore
-from services.identity.adapters.tokens import JwtIssuer
 from services.kernel.ids import new_id
-from tests.harness.serving import Served, refused, served
+from tests.harness.serving import Served, refused
 from tests.identity.conftest import FakeClock
 
 Code = grpc.StatusCode
 ADA = RegisterRequest(email="ada@example.com", password="correct horse", name="Ada", username="ada", request_id="r1")
-
-
-@pytest.fixture
-def identity(database: Database, pki: Pki, issuer: JwtIssuer, clock: FakeClock) -> Iterator[Served]:
-    store = PostgresStore(database.writer)
-    servicers = [
-        api.AuthService(store, Argon2Hasher(), issuer, clock),
-        api.ProfileService(store, database.reader, clock),
-        api.KeyService(issuer),
-        api.IdentityInternalService(database.reader),
-    ]
-    with served(servicers, commands, queries, pki) as found:
-        yield found
 
 
 def registered(identity: Served) -> User:
@@ -63,12 +42,36 @@ def test_registration_refuses_what_is_taken_and_what_is_malformed(identity: Serv
         auth.Register(RegisterRequest(email="b@example.com", password="correct horse", name="B", username="ADA"))
     with refused(Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED", "request_id"):
         auth.Register(RegisterRequest(email=ADA.email, password="correct horse", name="C", request_id="r1"))
-    for field, wrong in [("email", "no address"), ("password", "short"), ("name", "a\0b"), ("username", "a")]:
+    wrongs = [("email", "no"), ("password", "short"), ("name", "a\0b"), ("username", "a"), ("phone", "0791234567")]
+    for field, wrong in wrongs:
         request = RegisterRequest()
         request.CopyFrom(ADA)
         setattr(request, field, wrong)
         with refused(Code.INVALID_ARGUMENT, "INVALID_REQUEST", field):
             auth.Register(request)
+
+
+def test_an_account_needs_an_address_or_a_number_and_either_signs_in(identity: Served) -> None:
+    auth = identity.anonymous(AuthServiceStub)
+    with refused(Code.INVALID_ARGUMENT, "INVALID_REQUEST"):
+        auth.Register(RegisterRequest(password="correct horse", name="B"))
+    by_phone = RegisterRequest(phone="+41791234567", password="correct horse", name="B")
+    user = auth.Register(by_phone)
+    assert (user.email, user.phone, user.email_verified) == ("", "+41791234567", False)
+    session = auth.Login(LoginRequest(identifier="+41791234567", password="correct horse"))
+    assert session.user_id == user.user_id
+    with refused(Code.ALREADY_EXISTS, "PHONE_TAKEN"):
+        auth.Register(by_phone)
+    with refused(Code.INVALID_ARGUMENT, "FIELD_NOT_UPDATABLE", "update_mask"):
+        profile = identity.as_user(ProfileServiceStub, user.user_id)
+        profile.UpdateProfile(UpdateProfileRequest(update_mask=FieldMask(paths=["phone"])))
+
+
+def test_a_password_that_everyone_tries_first_is_refused(identity: Served) -> None:
+    auth = identity.anonymous(AuthServiceStub)
+    for wrong in ("Password1", "b@example.com"):
+        with refused(Code.INVALID_ARGUMENT, "PASSWORD_TOO_COMMON", "password"):
+            auth.Register(RegisterRequest(email="b@example.com", password=wrong, name="B"))
 
 
 def test_the_request_id_may_come_as_the_idempotency_key(identity: Served) -> None:

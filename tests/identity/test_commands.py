@@ -4,17 +4,23 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from cryptography.fernet import Fernet
 
 from services.identity import commands
 from services.identity.adapters.memory import MemoryStore
+from services.identity.adapters.sealing import FernetSealer
 from services.identity.adapters.tokens import JwtIssuer
+from services.identity.adapters.totp import TotpCodes
 from services.identity.domain.errors import CredentialsInvalid, RefreshTokenInvalid, RefreshTokenReused, UserNotFound
+from services.identity.domain.secret import secret_hash
 from services.identity.domain.session import REFRESH_GRACE
 from services.identity.domain.user import Role, User
 from services.kernel.errors import RequestIdReused
 from services.kernel.ids import new_id
 from services.kernel.requests import RequestKey
-from tests.identity.conftest import FakeClock, QuickHasher
+from tests.identity.conftest import COMMON, FakeClock, QuickHasher
+
+NO_CODES = TotpCodes(FernetSealer(Fernet.generate_key()))
 
 
 class Identity:
@@ -24,10 +30,11 @@ class Identity:
     def register(self, request_id: str = "", name: str = "Ada", email: str = "ada@example.com") -> User:
         key = RequestKey("ada", "Register", request_id, name.encode())
         command = commands.Register(email, name, "", key, "correct horse")
-        return commands.register(command, self.store, self.hasher, self.clock)
+        return commands.register(command, self.store, self.hasher, COMMON, self.clock)
 
     def login(self, password: str = "correct horse", identifier: str = "ADA@example.com") -> commands.OpenSession:
-        return commands.login(commands.Login(identifier, password), self.store, self.hasher, self.issuer, self.clock)
+        command = commands.Login(identifier, password)
+        return commands.login(command, self.store, self.hasher, NO_CODES, self.issuer, self.clock)
 
     def refresh(self, token: str) -> commands.OpenSession:
         return commands.refresh_session(commands.RefreshSession(token), self.store, self.issuer, self.clock)
@@ -123,7 +130,7 @@ def test_refresh_tokens_are_kept_as_hashes_only(identity: Identity) -> None:
     identity.register()
     opened = identity.login()
     assert opened.refresh_token not in identity.store.state.tokens
-    assert commands.token_hash(opened.refresh_token) in identity.store.state.tokens
+    assert secret_hash(opened.refresh_token) in identity.store.state.tokens
 
 
 def test_a_profile_is_changed_and_an_unknown_user_is_refused(identity: Identity) -> None:
@@ -144,3 +151,23 @@ def test_an_operator_grants_a_role_once(identity: Identity) -> None:
         user = commands.grant_role(grant, identity.store, identity.clock)
     assert user.roles == {Role.STUDENT, Role.ADMIN}
     assert len(identity.store.state.announced) == 2
+
+
+def test_a_password_hashed_by_older_parameters_is_hashed_anew_when_it_is_used(identity: Identity) -> None:
+    class OlderHasher(QuickHasher):
+        def hash(self, password: str) -> str:
+            return f"older:{password[::-1]}"
+
+    class MovedOn(QuickHasher):
+        def matches(self, password: str, password_hash: str | None) -> bool:
+            return OlderHasher().matches(password, password_hash) or super().matches(password, password_hash)
+
+    identity.hasher = OlderHasher()
+    user = identity.register()
+    identity.hasher = MovedOn()
+    with pytest.raises(CredentialsInvalid):
+        identity.login("wrong")
+    assert identity.store.state.users[user.id].password_hash.startswith("older:")
+    identity.login()
+    assert identity.store.state.users[user.id].password_hash == QuickHasher().hash("correct horse")
+    identity.login()

@@ -24,4 +24,7 @@ class Argon2Hasher:
                 _HASHER.verify(password_hash or _NOBODY, password)
             except (VerificationError, InvalidHashError):
                 return False
-            return password_hash is not None
+            return bool(password_hash)
+
+    def is_outdated(self, password_hash: str) -> bool:
+        return _HASHER.check_needs_rehash(password_hash)

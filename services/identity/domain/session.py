@@ -37,10 +37,12 @@ class Session(Aggregate):
     started_at: datetime
     refreshed_at: datetime
     revoked_at: datetime | None = None
+    # What the user signed in with, as it told by itself.
+    device: str = ""
 
     @classmethod
-    def start(cls, session_id: str, user_id: str, now: datetime) -> "Session":
-        return cls(id=session_id, user_id=user_id, generation=1, started_at=now, refreshed_at=now)
+    def start(cls, session_id: str, user_id: str, now: datetime, device: str = "") -> "Session":
+        return cls(id=session_id, user_id=user_id, generation=1, started_at=now, refreshed_at=now, device=device)
 
     @property
     def expires_at(self) -> datetime:

@@ -30,7 +30,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%campus/identity/v1/auth_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(campus/identity/v1/profile_service.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x04 \x01(\tR\ttokenType\x12\x46\n\x11\x61\x63\x63\x65ss_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0f\x61\x63\x63\x65ssExpiresAt\x12#\n\rrefresh_token\x18\x06 \x01(\tR\x0crefreshToken\x12H\n\x12refresh_expires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10refreshExpiresAt\"\xd6\x02\n\x0fRegisterRequest\x12\'\n\x05\x65mail\x18\x01 \x01(\tB\x11\xe2\x41\x01\x02\xbaH\x06r\x04\x18\x64`\x01\x98\xb5\x18\x01R\x05\x65mail\x12.\n\x08password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x08password\x12[\n\x04name\x18\x03 \x01(\tBG\xe2\x41\x01\x02\xbaH<r:\x10\x01\x18\x64\x32\x34^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\x98\xb5\x18\x01R\x04name\x12K\n\x08username\x18\x04 \x01(\tB/\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\xd8\x01\x01\x98\xb5\x18\x01R\x08username\x12@\n\nrequest_id\x18\x05 \x01(\tB!\xbaH\x1er\x19\x32\x17^[A-Za-z0-9._:-]{1,64}$\xd8\x01\x01R\trequestId\"\x86\x01\n\x0cLoginRequest\x12\x46\n\nidentifier\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1br\x19\x10\x01\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$\x98\xb5\x18\x01R\nidentifier\x12.\n\x08password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x98\xb5\x18\x01R\x08password\"`\n\x15RefreshSessionRequest\x12G\n\rrefresh_token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x0crefreshToken\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse2\xae\x04\n\x0b\x41uthService\x12\x90\x01\n\x08Register\x12#.campus.identity.v1.RegisterRequest\x1a\x18.campus.identity.v1.User\"E\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x02\x82\xd3\xe4\x93\x02\x35\"\x12/v1/users:register:\x01*Z\x1c\"\x17/api/auth/user/register:\x01*\x12\x8a\x01\n\x05Login\x12 .campus.identity.v1.LoginRequest\x1a\x1b.campus.identity.v1.Session\"B\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x32\"\x12/v1/sessions:login:\x01*Z\x19\"\x14/api/auth/user/login:\x01*\x12\x83\x01\n\x0eRefreshSession\x12).campus.identity.v1.RefreshSessionRequest\x1a\x1b.campus.identity.v1.Session\")\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02\x19\"\x14/v1/sessions:refresh:\x01*\x12y\n\x06Logout\x12!.campus.identity.v1.LogoutRequest\x1a\".campus.identity.v1.LogoutResponse\"(\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02\x18\"\x13/v1/sessions:logout:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%campus/identity/v1/auth_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(campus/identity/v1/profile_service.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x02\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12\x1d\n\ntoken_type\x18\x04 \x01(\tR\ttokenType\x12\x46\n\x11\x61\x63\x63\x65ss_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0f\x61\x63\x63\x65ssExpiresAt\x12#\n\rrefresh_token\x18\x06 \x01(\tR\x0crefreshToken\x12H\n\x12refresh_expires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10refreshExpiresAt\x12!\n\x0c\x64\x65vice_token\x18\x08 \x01(\tR\x0b\x64\x65viceToken\"\xff\x03\n\x0fRegisterRequest\x12&\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x04\x18\x64`\x01\xd8\x01\x01\x98\xb5\x18\x01R\x05\x65mail\x12.\n\x08password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x08\x18\x80\x01\x98\xb5\x18\x01R\x08password\x12[\n\x04name\x18\x03 \x01(\tBG\xe2\x41\x01\x02\xbaH<r:\x10\x01\x18\x64\x32\x34^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\x98\xb5\x18\x01R\x04name\x12K\n\x08username\x18\x04 \x01(\tB/\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\xd8\x01\x01\x98\xb5\x18\x01R\x08username\x12@\n\nrequest_id\x18\x05 \x01(\tB!\xbaH\x1er\x19\x32\x17^[A-Za-z0-9._:-]{1,64}$\xd8\x01\x01R\trequestId\x12\x38\n\x05phone\x18\x06 \x01(\tB\"\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01\x98\xb5\x18\x01R\x05phone:n\xbaHk\x1ai\n\x17register.email_or_phone\x12(give an e-mail address or a phone number\x1a$this.email != \'\' || this.phone != \'\'\"\xa3\x02\n\x0cLoginRequest\x12\x46\n\nidentifier\x18\x01 \x01(\tB&\xe2\x41\x01\x02\xbaH\x1br\x19\x10\x01\x18\x64\x32\x13^[^\\x00-\\x1f\\x7f]*$\x98\xb5\x18\x01R\nidentifier\x12.\n\x08password\x18\x02 \x01(\tB\x12\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80\x01\x98\xb5\x18\x01R\x08password\x12\x44\n\x0c\x64\x65vice_token\x18\x03 \x01(\tB!\xbaH\x1er\x19\x32\x17^[A-Za-z0-9_-]{40,100}$\xd8\x01\x01R\x0b\x64\x65viceToken\x12U\n\x12second_factor_code\x18\x04 \x01(\tB\'\xbaH r\x1b\x32\x19^([0-9]{6}|[A-Z2-7]{16})$\xd8\x01\x01\x98\xb5\x18\x01R\x10secondFactorCode\"`\n\x15RefreshSessionRequest\x12G\n\rrefresh_token\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_-]{40,100}$R\x0crefreshToken\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse2\xae\x04\n\x0b\x41uthService\x12\x90\x01\n\x08Register\x12#.campus.identity.v1.RegisterRequest\x1a\x18.campus.identity.v1.User\"E\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x02\x82\xd3\xe4\x93\x02\x35\"\x12/v1/users:register:\x01*Z\x1c\"\x17/api/auth/user/register:\x01*\x12\x8a\x01\n\x05Login\x12 .campus.identity.v1.LoginRequest\x1a\x1b.campus.identity.v1.Session\"B\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x04\x82\xd3\xe4\x93\x02\x32\"\x12/v1/sessions:login:\x01*Z\x19\"\x14/api/auth/user/login:\x01*\x12\x83\x01\n\x0eRefreshSession\x12).campus.identity.v1.RefreshSessionRequest\x1a\x1b.campus.identity.v1.Session\")\x8a\xb5\x18\x02\x08\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02\x19\"\x14/v1/sessions:refresh:\x01*\x12y\n\x06Logout\x12!.campus.identity.v1.LogoutRequest\x1a\".campus.identity.v1.LogoutResponse\"(\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02\x18\"\x13/v1/sessions:logout:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'campus.identity.v1.auth_ser
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\342A\001\002\272H\006r\004\030d`\001\230\265\030\001'
+  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\tr\004\030d`\001\330\001\001\230\265\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['password']._serialized_options = b'\342A\001\002\272H\007r\005\020\010\030\200\001\230\265\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['name']._loaded_options = None
@@ -47,10 +47,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERREQUEST'].fields_by_name['username']._serialized_options = b'\272H(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\330\001\001\230\265\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\036r\0312\027^[A-Za-z0-9._:-]{1,64}$\330\001\001'
+  _globals['_REGISTERREQUEST'].fields_by_name['phone']._loaded_options = None
+  _globals['_REGISTERREQUEST'].fields_by_name['phone']._serialized_options = b'\272H\033r\0262\024^\\+[1-9][0-9]{6,14}$\330\001\001\230\265\030\001'
+  _globals['_REGISTERREQUEST']._loaded_options = None
+  _globals['_REGISTERREQUEST']._serialized_options = b'\272Hk\032i\n\027register.email_or_phone\022(give an e-mail address or a phone number\032$this.email != \'\' || this.phone != \'\''
   _globals['_LOGINREQUEST'].fields_by_name['identifier']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['identifier']._serialized_options = b'\342A\001\002\272H\033r\031\020\001\030d2\023^[^\\x00-\\x1f\\x7f]*$\230\265\030\001'
   _globals['_LOGINREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\200\001\230\265\030\001'
+  _globals['_LOGINREQUEST'].fields_by_name['device_token']._loaded_options = None
+  _globals['_LOGINREQUEST'].fields_by_name['device_token']._serialized_options = b'\272H\036r\0312\027^[A-Za-z0-9_-]{40,100}$\330\001\001'
+  _globals['_LOGINREQUEST'].fields_by_name['second_factor_code']._loaded_options = None
+  _globals['_LOGINREQUEST'].fields_by_name['second_factor_code']._serialized_options = b'\272H r\0332\031^([0-9]{6}|[A-Z2-7]{16})$\330\001\001\230\265\030\001'
   _globals['_REFRESHSESSIONREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHSESSIONREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\342A\001\002\272H\033r\0312\027^[A-Za-z0-9_-]{40,100}$'
   _globals['_AUTHSERVICE'].methods_by_name['Register']._loaded_options = None
@@ -62,17 +70,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\212\265\030\002\020\001\220\265\030\003\202\323\344\223\002\030\"\023/v1/sessions:logout:\001*'
   _globals['_SESSION']._serialized_start=262
-  _globals['_SESSION']._serialized_end=576
-  _globals['_REGISTERREQUEST']._serialized_start=579
-  _globals['_REGISTERREQUEST']._serialized_end=921
-  _globals['_LOGINREQUEST']._serialized_start=924
-  _globals['_LOGINREQUEST']._serialized_end=1058
-  _globals['_REFRESHSESSIONREQUEST']._serialized_start=1060
-  _globals['_REFRESHSESSIONREQUEST']._serialized_end=1156
-  _globals['_LOGOUTREQUEST']._serialized_start=1158
-  _globals['_LOGOUTREQUEST']._serialized_end=1173
-  _globals['_LOGOUTRESPONSE']._serialized_start=1175
-  _globals['_LOGOUTRESPONSE']._serialized_end=1191
-  _globals['_AUTHSERVICE']._serialized_start=1194
-  _globals['_AUTHSERVICE']._serialized_end=1752
+  _globals['_SESSION']._serialized_end=611
+  _globals['_REGISTERREQUEST']._serialized_start=614
+  _globals['_REGISTERREQUEST']._serialized_end=1125
+  _globals['_LOGINREQUEST']._serialized_start=1128
+  _globals['_LOGINREQUEST']._serialized_end=1419
+  _globals['_REFRESHSESSIONREQUEST']._serialized_start=1421
+  _globals['_REFRESHSESSIONREQUEST']._serialized_end=1517
+  _globals['_LOGOUTREQUEST']._serialized_start=1519
+  _globals['_LOGOUTREQUEST']._serialized_end=1534
+  _globals['_LOGOUTRESPONSE']._serialized_start=1536
+  _globals['_LOGOUTRESPONSE']._serialized_end=1552
+  _globals['_AUTHSERVICE']._serialized_start=1555
+  _globals['_AUTHSERVICE']._serialized_end=2113
 # @@protoc_insertion_point(module_scope)

@@ -30,6 +30,7 @@ class Session(_message.Message):
     ACCESS_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     REFRESH_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Id of the session: stays the same while it is refreshed."""
     user_id: _builtins.str
@@ -40,6 +41,10 @@ class Session(_message.Message):
     """Always `Bearer` (RFC 6750)."""
     refresh_token: _builtins.str
     """Single-use token for RefreshSession. Opaque; keep it secret."""
+    device_token: _builtins.str
+    """Says later that this device signed in before, so that others who guess can't lock its user out. Set by Login alone;
+    keep it secret and send it with the next Login.
+    """
     @_builtins.property
     def access_expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the access token ends: 10 minutes after it was issued."""
@@ -58,10 +63,11 @@ class Session(_message.Message):
         access_expires_at: _timestamp_pb2.Timestamp | None = ...,
         refresh_token: _builtins.str = ...,
         refresh_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        device_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["access_expires_at", b"access_expires_at", "refresh_expires_at", b"refresh_expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_expires_at", b"access_expires_at", "access_token", b"access_token", "refresh_expires_at", b"refresh_expires_at", "refresh_token", b"refresh_token", "session_id", b"session_id", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_expires_at", b"access_expires_at", "access_token", b"access_token", "device_token", b"device_token", "refresh_expires_at", b"refresh_expires_at", "refresh_token", b"refresh_token", "session_id", b"session_id", "token_type", b"token_type", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -78,10 +84,13 @@ class RegisterRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     USERNAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """E-mail address (RFC 5322 addr-spec), up to 100 characters. Compared without regard to case. Unique."""
+    """E-mail address (RFC 5322 addr-spec), up to 100 characters. Compared without regard to case. Unique. May be left out
+    when a phone number is given; a password can be reset by mail only.
+    """
     password: _builtins.str
-    """8 to 128 characters, any of them (OWASP ASVS 5.0, 6.2.1 and 6.2.9)."""
+    """8 to 128 characters, any of them (OWASP ASVS 5.0, 6.2.1 and 6.2.9), but not one of the most used (6.2.4)."""
     name: _builtins.str
     """Full name as it shall stand on certificates, in any script, up to 100 characters. No control characters."""
     username: _builtins.str
@@ -90,6 +99,8 @@ class RegisterRequest(_message.Message):
     """Makes a retry safe: up to 64 letters, digits, dots, dashes, underscores and colons, chosen by the client. REST
     clients may send it as the `Idempotency-Key` header.
     """
+    phone: _builtins.str
+    """Phone number with country code (E.164), for example +41791234567. Unique. Optional when there is an e-mail address."""
     def __init__(
         self,
         *,
@@ -98,10 +109,11 @@ class RegisterRequest(_message.Message):
         name: _builtins.str = ...,
         username: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        phone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "name", b"name", "password", b"password", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "name", b"name", "password", b"password", "phone", b"phone", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -115,19 +127,29 @@ class LoginRequest(_message.Message):
 
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_CODE_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
-    """E-mail address or username."""
+    """E-mail address, phone number (E.164) or username."""
     password: _builtins.str
     """The password."""
+    device_token: _builtins.str
+    """The `device_token` of this device's last Login. Optional."""
+    second_factor_code: _builtins.str
+    """What the user's application shows (six digits), or a recovery code. Needed once the user has a second factor; asked for
+    by SECOND_FACTOR_REQUIRED, when the password was right. A code is good once.
+    """
     def __init__(
         self,
         *,
         identifier: _builtins.str = ...,
         password: _builtins.str = ...,
+        device_token: _builtins.str = ...,
+        second_factor_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_token", b"device_token", "identifier", b"identifier", "password", b"password", "second_factor_code", b"second_factor_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,7 +65,7 @@ class AuthServiceServicer:
     def Register(self, request, context):
         """Registers a new account with the role student. Announces UserRegistered.
         The answer carries no session: sign in next.
-        Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
+        Reasons: EMAIL_TAKEN, PHONE_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,8 +73,9 @@ class AuthServiceServicer:
 
     def Login(self, request, context):
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
-        unknown or the password is wrong.
-        Reasons: CREDENTIALS_INVALID.
+        unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
+        looked at, except on a device that signed in before: it sends its `device_token`.
+        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

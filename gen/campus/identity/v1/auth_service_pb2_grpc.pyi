@@ -20,12 +20,13 @@ class AuthServiceStub:
     Register: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _profile_service_pb2.User]
     """Registers a new account with the role student. Announces UserRegistered.
     The answer carries no session: sign in next.
-    Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
+    Reasons: EMAIL_TAKEN, PHONE_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.Session]
     """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
-    unknown or the password is wrong.
-    Reasons: CREDENTIALS_INVALID.
+    unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
+    looked at, except on a device that signed in before: it sends its `device_token`.
+    Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
     """
     RefreshSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.Session]
     """Exchanges a refresh token for a new pair. The old token is used up; repeated within 10 seconds it answers with the
@@ -47,7 +48,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _profile_service_pb2.User:
         """Registers a new account with the role student. Announces UserRegistered.
         The answer carries no session: sign in next.
-        Reasons: EMAIL_TAKEN, USERNAME_TAKEN.
+        Reasons: EMAIL_TAKEN, PHONE_TAKEN, USERNAME_TAKEN, PASSWORD_TOO_COMMON.
         """
 
     @_abc_1.abstractmethod
@@ -57,8 +58,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _grpc.ServicerContext,
     ) -> _auth_service_pb2.Session:
         """Checks an identifier and a password and opens a session. The answer and its time are the same whether the account is
-        unknown or the password is wrong.
-        Reasons: CREDENTIALS_INVALID.
+        unknown or the password is wrong. After 6 wrong passwords in 15 minutes for one identifier the password is not even
+        looked at, except on a device that signed in before: it sends its `device_token`.
+        Reasons: CREDENTIALS_INVALID, LOGIN_THROTTLED, USER_BLOCKED, SECOND_FACTOR_REQUIRED, SECOND_FACTOR_WRONG.
         """
 
     @_abc_1.abstractmethod

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/identity/v1/errors.proto\x12\x12\x63\x61mpus.identity.v1*\xc0\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45MAIL_TAKEN\x10\x01\x12\x12\n\x0eUSERNAME_TAKEN\x10\x02\x12\x17\n\x13\x43REDENTIALS_INVALID\x10\x03\x12\x19\n\x15REFRESH_TOKEN_INVALID\x10\x04\x12\x18\n\x14REFRESH_TOKEN_REUSED\x10\x05\x12\x12\n\x0eUSER_NOT_FOUND\x10\x06\x12\x17\n\x13\x46IELD_NOT_UPDATABLE\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/identity/v1/errors.proto\x12\x12\x63\x61mpus.identity.v1*\xad\x07\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45MAIL_TAKEN\x10\x01\x12\x12\n\x0eUSERNAME_TAKEN\x10\x02\x12\x17\n\x13\x43REDENTIALS_INVALID\x10\x03\x12\x19\n\x15REFRESH_TOKEN_INVALID\x10\x04\x12\x18\n\x14REFRESH_TOKEN_REUSED\x10\x05\x12\x12\n\x0eUSER_NOT_FOUND\x10\x06\x12\x17\n\x13\x46IELD_NOT_UPDATABLE\x10\x07\x12\x0f\n\x0bPHONE_TAKEN\x10\x08\x12\x15\n\x11SESSION_NOT_FOUND\x10\t\x12\x17\n\x13PASSWORD_TOO_COMMON\x10\n\x12\x1a\n\x16\x43URRENT_PASSWORD_WRONG\x10\x0b\x12\x16\n\x12MAIL_TOKEN_INVALID\x10\x0c\x12\x13\n\x0fLOGIN_THROTTLED\x10\r\x12\x10\n\x0cUSER_BLOCKED\x10\x0e\x12\x0f\n\x0bOWN_ACCOUNT\x10\x0f\x12\x19\n\x15\x41PPLICATION_NOT_FOUND\x10\x10\x12\x17\n\x13\x41PPLICATION_PENDING\x10\x11\x12\x1b\n\x17\x41PPLICATION_NOT_PENDING\x10\x12\x12\x16\n\x12\x41LREADY_INSTRUCTOR\x10\x13\x12\x15\n\x11TOO_MUCH_EVIDENCE\x10\x14\x12\x15\n\x11TIME_ZONE_UNKNOWN\x10\x15\x12\x15\n\x11\x45RASURE_NOT_FOUND\x10\x16\x12\x14\n\x10PROVIDER_UNKNOWN\x10\x17\x12\x16\n\x12OAUTH_FLOW_INVALID\x10\x18\x12\x10\n\x0cOAUTH_DENIED\x10\x19\x12\x10\n\x0cOAUTH_FAILED\x10\x1a\x12\x1a\n\x16OAUTH_EMAIL_UNVERIFIED\x10\x1b\x12\x15\n\x11OAUTH_EMAIL_TAKEN\x10\x1c\x12\x12\n\x0e\x41\x43\x43OUNT_LINKED\x10\x1d\x12\x1c\n\x18LINKED_ACCOUNT_NOT_FOUND\x10\x1e\x12\x13\n\x0fLAST_CREDENTIAL\x10\x1f\x12\x1a\n\x16SECOND_FACTOR_REQUIRED\x10 \x12\x17\n\x13SECOND_FACTOR_WRONG\x10!\x12\x1d\n\x19SECOND_FACTOR_NOT_STARTED\x10\"\x12\x19\n\x15SECOND_FACTOR_ENABLED\x10#\x12\x15\n\x11\x41PI_KEY_NOT_FOUND\x10$\x12\x13\n\x0f\x41PI_KEY_INVALID\x10%\x12\x12\n\x0eSCOPE_NOT_HELD\x10&\x12\x15\n\x11TOO_MANY_API_KEYS\x10\'b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'campus.identity.v1.errors_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REASON']._serialized_start=56
-  _globals['_REASON']._serialized_end=248
+  _globals['_REASON']._serialized_end=997
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,72 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such user. Status NOT_FOUND."""
     FIELD_NOT_UPDATABLE: _Reason.ValueType  # 7
     """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
+    PHONE_TAKEN: _Reason.ValueType  # 8
+    """An account with this phone number exists. Status ALREADY_EXISTS."""
+    SESSION_NOT_FOUND: _Reason.ValueType  # 9
+    """The caller has no such session. Status NOT_FOUND."""
+    PASSWORD_TOO_COMMON: _Reason.ValueType  # 10
+    """The new password is one of the most used, or the account's own address or name. Status INVALID_ARGUMENT."""
+    CURRENT_PASSWORD_WRONG: _Reason.ValueType  # 11
+    """The password so far is another one. Status INVALID_ARGUMENT."""
+    MAIL_TOKEN_INVALID: _Reason.ValueType  # 12
+    """The token of the mailed link is unknown, used, replaced by a newer one, or too old. Status INVALID_ARGUMENT."""
+    LOGIN_THROTTLED: _Reason.ValueType  # 13
+    """Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
+    Status RESOURCE_EXHAUSTED, with the time to wait.
+    """
+    USER_BLOCKED: _Reason.ValueType  # 14
+    """The account was blocked by an admin. Status PERMISSION_DENIED."""
+    OWN_ACCOUNT: _Reason.ValueType  # 15
+    """Admins can't do this to themselves. Status FAILED_PRECONDITION."""
+    APPLICATION_NOT_FOUND: _Reason.ValueType  # 16
+    """There is no such application, or it is another user's. Status NOT_FOUND."""
+    APPLICATION_PENDING: _Reason.ValueType  # 17
+    """The user has applied, and nobody has decided yet. Status FAILED_PRECONDITION."""
+    APPLICATION_NOT_PENDING: _Reason.ValueType  # 18
+    """The application was decided. Status FAILED_PRECONDITION."""
+    ALREADY_INSTRUCTOR: _Reason.ValueType  # 19
+    """The user is an instructor. Status FAILED_PRECONDITION."""
+    TOO_MUCH_EVIDENCE: _Reason.ValueType  # 20
+    """An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
+    TIME_ZONE_UNKNOWN: _Reason.ValueType  # 21
+    """There is no time zone of this name. Status INVALID_ARGUMENT."""
+    ERASURE_NOT_FOUND: _Reason.ValueType  # 22
+    """There is no such erasure. Status NOT_FOUND."""
+    PROVIDER_UNKNOWN: _Reason.ValueType  # 23
+    """No provider of this name is configured. Status NOT_FOUND."""
+    OAUTH_FLOW_INVALID: _Reason.ValueType  # 24
+    """The sign-in was not begun in this browser, was ended before, or took too long: begin anew. Status INVALID_ARGUMENT."""
+    OAUTH_DENIED: _Reason.ValueType  # 25
+    """The user said no at the provider. Status UNAUTHENTICATED."""
+    OAUTH_FAILED: _Reason.ValueType  # 26
+    """The provider did not give what it should, or what it gave does not hold. Status UNAUTHENTICATED."""
+    OAUTH_EMAIL_UNVERIFIED: _Reason.ValueType  # 27
+    """The provider does not vouch for the e-mail address. Status FAILED_PRECONDITION."""
+    OAUTH_EMAIL_TAKEN: _Reason.ValueType  # 28
+    """An account has this address, but its user never proved it: reset its password by mail first. Status ALREADY_EXISTS."""
+    ACCOUNT_LINKED: _Reason.ValueType  # 29
+    """The account at the provider is linked to another user, or the user to another account there. Status ALREADY_EXISTS."""
+    LINKED_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 30
+    """The caller has no such link. Status NOT_FOUND."""
+    LAST_CREDENTIAL: _Reason.ValueType  # 31
+    """Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
+    SECOND_FACTOR_REQUIRED: _Reason.ValueType  # 32
+    """The password was right; a code of the second factor is needed as well. Status UNAUTHENTICATED."""
+    SECOND_FACTOR_WRONG: _Reason.ValueType  # 33
+    """The code is not the present one, or was used before. Status UNAUTHENTICATED."""
+    SECOND_FACTOR_NOT_STARTED: _Reason.ValueType  # 34
+    """The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
+    SECOND_FACTOR_ENABLED: _Reason.ValueType  # 35
+    """The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
+    API_KEY_NOT_FOUND: _Reason.ValueType  # 36
+    """The caller has no such key. Status NOT_FOUND."""
+    API_KEY_INVALID: _Reason.ValueType  # 37
+    """The key is unknown or was revoked. Status UNAUTHENTICATED."""
+    SCOPE_NOT_HELD: _Reason.ValueType  # 38
+    """A scope is a role that the caller doesn't hold. Status INVALID_ARGUMENT."""
+    TOO_MANY_API_KEYS: _Reason.ValueType  # 39
+    """A user has 20 keys at most. Status FAILED_PRECONDITION."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Reason names what identity may answer, in google.rpc.ErrorInfo with domain `campus.identity`."""
@@ -58,4 +124,70 @@ USER_NOT_FOUND: Reason.ValueType  # 6
 """There is no such user. Status NOT_FOUND."""
 FIELD_NOT_UPDATABLE: Reason.ValueType  # 7
 """The mask names a field that can't be changed here. Metadata: `field`. Status INVALID_ARGUMENT."""
+PHONE_TAKEN: Reason.ValueType  # 8
+"""An account with this phone number exists. Status ALREADY_EXISTS."""
+SESSION_NOT_FOUND: Reason.ValueType  # 9
+"""The caller has no such session. Status NOT_FOUND."""
+PASSWORD_TOO_COMMON: Reason.ValueType  # 10
+"""The new password is one of the most used, or the account's own address or name. Status INVALID_ARGUMENT."""
+CURRENT_PASSWORD_WRONG: Reason.ValueType  # 11
+"""The password so far is another one. Status INVALID_ARGUMENT."""
+MAIL_TOKEN_INVALID: Reason.ValueType  # 12
+"""The token of the mailed link is unknown, used, replaced by a newer one, or too old. Status INVALID_ARGUMENT."""
+LOGIN_THROTTLED: Reason.ValueType  # 13
+"""Too many wrong passwords for this identifier or from this address: later, or from a device that signed in before.
+Status RESOURCE_EXHAUSTED, with the time to wait.
+"""
+USER_BLOCKED: Reason.ValueType  # 14
+"""The account was blocked by an admin. Status PERMISSION_DENIED."""
+OWN_ACCOUNT: Reason.ValueType  # 15
+"""Admins can't do this to themselves. Status FAILED_PRECONDITION."""
+APPLICATION_NOT_FOUND: Reason.ValueType  # 16
+"""There is no such application, or it is another user's. Status NOT_FOUND."""
+APPLICATION_PENDING: Reason.ValueType  # 17
+"""The user has applied, and nobody has decided yet. Status FAILED_PRECONDITION."""
+APPLICATION_NOT_PENDING: Reason.ValueType  # 18
+"""The application was decided. Status FAILED_PRECONDITION."""
+ALREADY_INSTRUCTOR: Reason.ValueType  # 19
+"""The user is an instructor. Status FAILED_PRECONDITION."""
+TOO_MUCH_EVIDENCE: Reason.ValueType  # 20
+"""An application holds 10 pieces of evidence at most. Status FAILED_PRECONDITION."""
+TIME_ZONE_UNKNOWN: Reason.ValueType  # 21
+"""There is no time zone of this name. Status INVALID_ARGUMENT."""
+ERASURE_NOT_FOUND: Reason.ValueType  # 22
+"""There is no such erasure. Status NOT_FOUND."""
+PROVIDER_UNKNOWN: Reason.ValueType  # 23
+"""No provider of this name is configured. Status NOT_FOUND."""
+OAUTH_FLOW_INVALID: Reason.ValueType  # 24
+"""The sign-in was not begun in this browser, was ended before, or took too long: begin anew. Status INVALID_ARGUMENT."""
+OAUTH_DENIED: Reason.ValueType  # 25
+"""The user said no at the provider. Status UNAUTHENTICATED."""
+OAUTH_FAILED: Reason.ValueType  # 26
+"""The provider did not give what it should, or what it gave does not hold. Status UNAUTHENTICATED."""
+OAUTH_EMAIL_UNVERIFIED: Reason.ValueType  # 27
+"""The provider does not vouch for the e-mail address. Status FAILED_PRECONDITION."""
+OAUTH_EMAIL_TAKEN: Reason.ValueType  # 28
+"""An account has this address, but its user never proved it: reset its password by mail first. Status ALREADY_EXISTS."""
+ACCOUNT_LINKED: Reason.ValueType  # 29
+"""The account at the provider is linked to another user, or the user to another account there. Status ALREADY_EXISTS."""
+LINKED_ACCOUNT_NOT_FOUND: Reason.ValueType  # 30
+"""The caller has no such link. Status NOT_FOUND."""
+LAST_CREDENTIAL: Reason.ValueType  # 31
+"""Without it nobody could sign in: set a password first. Status FAILED_PRECONDITION."""
+SECOND_FACTOR_REQUIRED: Reason.ValueType  # 32
+"""The password was right; a code of the second factor is needed as well. Status UNAUTHENTICATED."""
+SECOND_FACTOR_WRONG: Reason.ValueType  # 33
+"""The code is not the present one, or was used before. Status UNAUTHENTICATED."""
+SECOND_FACTOR_NOT_STARTED: Reason.ValueType  # 34
+"""The account has no second factor, nor one that was begun. Status FAILED_PRECONDITION."""
+SECOND_FACTOR_ENABLED: Reason.ValueType  # 35
+"""The account has a second factor: remove it first. Status FAILED_PRECONDITION."""
+API_KEY_NOT_FOUND: Reason.ValueType  # 36
+"""The caller has no such key. Status NOT_FOUND."""
+API_KEY_INVALID: Reason.ValueType  # 37
+"""The key is unknown or was revoked. Status UNAUTHENTICATED."""
+SCOPE_NOT_HELD: Reason.ValueType  # 38
+"""A scope is a role that the caller doesn't hold. Status INVALID_ARGUMENT."""
+TOO_MANY_API_KEYS: Reason.ValueType  # 39
+"""A user has 20 keys at most. Status FAILED_PRECONDITION."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

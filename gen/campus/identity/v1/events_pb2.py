@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/identity/v1/events.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\")\n\x0eUserRegistered\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\")\n\x0eProfileUpdated\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\"\x8e\x01\n\x0eSessionRevoked\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x44\n\x10tokens_expire_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0etokensExpireAtb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63\x61mpus/identity/v1/events.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\")\n\x0eUserRegistered\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\")\n\x0eProfileUpdated\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\"\x8e\x01\n\x0eSessionRevoked\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x44\n\x10tokens_expire_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0etokensExpireAt\"&\n\x0bUserBlocked\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\"(\n\rUserUnblocked\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\"(\n\rRolesAssigned\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\"`\n\x1eInstructorApplicationSubmitted\x12%\n\x0e\x61pplication_id\x18\x01 \x01(\tR\rapplicationId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\"_\n\x1dInstructorApplicationApproved\x12%\n\x0e\x61pplication_id\x18\x01 \x01(\tR\rapplicationId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\"_\n\x1dInstructorApplicationRejected\x12%\n\x0e\x61pplication_id\x18\x01 \x01(\tR\rapplicationId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\"\xc9\x01\n\x12PreferencesUpdated\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x1b\n\ttime_zone\x18\x03 \x01(\tR\x08timeZone\x12/\n\x13\x65mail_notifications\x18\x04 \x01(\x08R\x12\x65mailNotifications\x12\x30\n\x14in_app_notifications\x18\x05 \x01(\x08R\x12inAppNotifications\"N\n\x14UserErasureRequested\x12\x1d\n\nerasure_id\x18\x01 \x01(\tR\terasureId\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userIdb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,4 +38,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROFILEUPDATED']._serialized_end=172
   _globals['_SESSIONREVOKED']._serialized_start=175
   _globals['_SESSIONREVOKED']._serialized_end=317
+  _globals['_USERBLOCKED']._serialized_start=319
+  _globals['_USERBLOCKED']._serialized_end=357
+  _globals['_USERUNBLOCKED']._serialized_start=359
+  _globals['_USERUNBLOCKED']._serialized_end=399
+  _globals['_ROLESASSIGNED']._serialized_start=401
+  _globals['_ROLESASSIGNED']._serialized_end=441
+  _globals['_INSTRUCTORAPPLICATIONSUBMITTED']._serialized_start=443
+  _globals['_INSTRUCTORAPPLICATIONSUBMITTED']._serialized_end=539
+  _globals['_INSTRUCTORAPPLICATIONAPPROVED']._serialized_start=541
+  _globals['_INSTRUCTORAPPLICATIONAPPROVED']._serialized_end=636
+  _globals['_INSTRUCTORAPPLICATIONREJECTED']._serialized_start=638
+  _globals['_INSTRUCTORAPPLICATIONREJECTED']._serialized_end=733
+  _globals['_PREFERENCESUPDATED']._serialized_start=736
+  _globals['_PREFERENCESUPDATED']._serialized_end=937
+  _globals['_USERERASUREREQUESTED']._serialized_start=939
+  _globals['_USERERASUREREQUESTED']._serialized_end=1017
 # @@protoc_insertion_point(module_scope)

@@ -28,21 +28,29 @@ from campus.options.v1 import options_pb2 as campus_dot_options_dot_v1_dot_optio
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2campus/identity/v1/identity_internal_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(campus/identity/v1/profile_service.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1fgoogle/api/field_behavior.proto\"H\n\x14\x42\x61tchGetUsersRequest\x12\x30\n\x08user_ids\x18\x01 \x03(\tB\x15\xe2\x41\x01\x02\xbaH\x0e\x92\x01\x0b\x08\x01\x10\x64\"\x05r\x03\xb0\x01\x01R\x07userIds\"G\n\x15\x42\x61tchGetUsersResponse\x12.\n\x05users\x18\x01 \x03(\x0b\x32\x18.campus.identity.v1.UserR\x05users2\xc2\x01\n\x17IdentityInternalService\x12\xa6\x01\n\rBatchGetUsers\x12(.campus.identity.v1.BatchGetUsersRequest\x1a).campus.identity.v1.BatchGetUsersResponse\"@\x8a\xb5\x18\x38*6\n\x07\x63\x61talog\n\x08learning\n\x07\x62illing\n\rcertification\n\tmessaging\x90\xb5\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2campus/identity/v1/identity_internal_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a(campus/identity/v1/profile_service.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1fgoogle/api/field_behavior.proto\"D\n\x15\x43onfirmErasureRequest\x12+\n\nerasure_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01R\terasureId\"\x18\n\x16\x43onfirmErasureResponse\"H\n\x14\x42\x61tchGetUsersRequest\x12\x30\n\x08user_ids\x18\x01 \x03(\tB\x15\xe2\x41\x01\x02\xbaH\x0e\x92\x01\x0b\x08\x01\x10\x64\"\x05r\x03\xb0\x01\x01R\x07userIds\"G\n\x15\x42\x61tchGetUsersResponse\x12.\n\x05users\x18\x01 \x03(\x0b\x32\x18.campus.identity.v1.UserR\x05users2\xee\x02\n\x17IdentityInternalService\x12\xa6\x01\n\rBatchGetUsers\x12(.campus.identity.v1.BatchGetUsersRequest\x1a).campus.identity.v1.BatchGetUsersResponse\"@\x8a\xb5\x18\x38*6\n\x07\x63\x61talog\n\x08learning\n\x07\x62illing\n\rcertification\n\tmessaging\x90\xb5\x18\x01\x12\xa9\x01\n\x0e\x43onfirmErasure\x12).campus.identity.v1.ConfirmErasureRequest\x1a*.campus.identity.v1.ConfirmErasureResponse\"@\x8a\xb5\x18\x38*6\n\x07\x63\x61talog\n\x08learning\n\x07\x62illing\n\rcertification\n\tmessaging\x90\xb5\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'campus.identity.v1.identity_internal_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONFIRMERASUREREQUEST'].fields_by_name['erasure_id']._loaded_options = None
+  _globals['_CONFIRMERASUREREQUEST'].fields_by_name['erasure_id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
   _globals['_BATCHGETUSERSREQUEST'].fields_by_name['user_ids']._loaded_options = None
   _globals['_BATCHGETUSERSREQUEST'].fields_by_name['user_ids']._serialized_options = b'\342A\001\002\272H\016\222\001\013\010\001\020d\"\005r\003\260\001\001'
   _globals['_IDENTITYINTERNALSERVICE'].methods_by_name['BatchGetUsers']._loaded_options = None
   _globals['_IDENTITYINTERNALSERVICE'].methods_by_name['BatchGetUsers']._serialized_options = b'\212\265\0308*6\n\007catalog\n\010learning\n\007billing\n\rcertification\n\tmessaging\220\265\030\001'
-  _globals['_BATCHGETUSERSREQUEST']._serialized_start=211
-  _globals['_BATCHGETUSERSREQUEST']._serialized_end=283
-  _globals['_BATCHGETUSERSRESPONSE']._serialized_start=285
-  _globals['_BATCHGETUSERSRESPONSE']._serialized_end=356
-  _globals['_IDENTITYINTERNALSERVICE']._serialized_start=359
-  _globals['_IDENTITYINTERNALSERVICE']._serialized_end=553
+  _globals['_IDENTITYINTERNALSERVICE'].methods_by_name['ConfirmErasure']._loaded_options = None
+  _globals['_IDENTITYINTERNALSERVICE'].methods_by_name['ConfirmErasure']._serialized_options = b'\212\265\0308*6\n\007catalog\n\010learning\n\007billing\n\rcertification\n\tmessaging\220\265\030\003'
+  _globals['_CONFIRMERASUREREQUEST']._serialized_start=211
+  _globals['_CONFIRMERASUREREQUEST']._serialized_end=279
+  _globals['_CONFIRMERASURERESPONSE']._serialized_start=281
+  _globals['_CONFIRMERASURERESPONSE']._serialized_end=305
+  _globals['_BATCHGETUSERSREQUEST']._serialized_start=307
+  _globals['_BATCHGETUSERSREQUEST']._serialized_end=379
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_start=381
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_end=452
+  _globals['_IDENTITYINTERNALSERVICE']._serialized_start=455
+  _globals['_IDENTITYINTERNALSERVICE']._serialized_end=821
 # @@protoc_insertion_point(module_scope)

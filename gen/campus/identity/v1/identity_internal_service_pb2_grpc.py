@@ -40,6 +40,11 @@ class IdentityInternalServiceStub:
                 request_serializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersRequest.SerializeToString,
                 response_deserializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersResponse.FromString,
                 _registered_method=True)
+        self.ConfirmErasure = channel.unary_unary(
+                '/campus.identity.v1.IdentityInternalService/ConfirmErasure',
+                request_serializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureRequest.SerializeToString,
+                response_deserializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityInternalServiceServicer:
@@ -53,6 +58,14 @@ class IdentityInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfirmErasure(self, request, context):
+        """Says that the calling service has erased or pseudonymised what it held of a user. The first receipt of a service counts.
+        Reasons: ERASURE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityInternalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +73,11 @@ def add_IdentityInternalServiceServicer_to_server(servicer, server):
                     servicer.BatchGetUsers,
                     request_deserializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersRequest.FromString,
                     response_serializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersResponse.SerializeToString,
+            ),
+            'ConfirmErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmErasure,
+                    request_deserializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureRequest.FromString,
+                    response_serializer=campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +108,33 @@ class IdentityInternalService:
             '/campus.identity.v1.IdentityInternalService/BatchGetUsers',
             campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersRequest.SerializeToString,
             campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.BatchGetUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/campus.identity.v1.IdentityInternalService/ConfirmErasure',
+            campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureRequest.SerializeToString,
+            campus_dot_identity_dot_v1_dot_identity__internal__service__pb2.ConfirmErasureResponse.FromString,
             options,
             channel_credentials,
             insecure,

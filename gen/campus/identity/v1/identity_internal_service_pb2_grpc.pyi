@@ -18,6 +18,10 @@ class IdentityInternalServiceStub:
     def __init__(self, channel: _grpc.Channel) -> None: ...
     BatchGetUsers: _grpc.UnaryUnaryMultiCallable[_identity_internal_service_pb2.BatchGetUsersRequest, _identity_internal_service_pb2.BatchGetUsersResponse]
     """Returns the users with these ids, in no order; unknown ids are left out."""
+    ConfirmErasure: _grpc.UnaryUnaryMultiCallable[_identity_internal_service_pb2.ConfirmErasureRequest, _identity_internal_service_pb2.ConfirmErasureResponse]
+    """Says that the calling service has erased or pseudonymised what it held of a user. The first receipt of a service counts.
+    Reasons: ERASURE_NOT_FOUND.
+    """
 
 class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """IdentityInternalService answers the other services of the mesh."""
@@ -29,5 +33,15 @@ class IdentityInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _grpc.ServicerContext,
     ) -> _identity_internal_service_pb2.BatchGetUsersResponse:
         """Returns the users with these ids, in no order; unknown ids are left out."""
+
+    @_abc_1.abstractmethod
+    def ConfirmErasure(
+        self,
+        request: _identity_internal_service_pb2.ConfirmErasureRequest,
+        context: _grpc.ServicerContext,
+    ) -> _identity_internal_service_pb2.ConfirmErasureResponse:
+        """Says that the calling service has erased or pseudonymised what it held of a user. The first receipt of a service counts.
+        Reasons: ERASURE_NOT_FOUND.
+        """
 
 def add_IdentityInternalServiceServicer_to_server(servicer: IdentityInternalServiceServicer, server: _grpc.Server) -> None: ...

@@ -30,7 +30,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(campus/identity/v1/profile_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n\x04User\x12\x1d\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x06userId\x12\x1e\n\x05\x65mail\x18\x02 \x01(\tB\x08\xe2\x41\x01\x03\x98\xb5\x18\x01R\x05\x65mail\x12 \n\x08username\x18\x03 \x01(\tB\x04\x98\xb5\x18\x01R\x08username\x12\x18\n\x04name\x18\x04 \x01(\tB\x04\x98\xb5\x18\x01R\x04name\x12\x34\n\x05roles\x18\x05 \x03(\x0e\x32\x18.campus.identity.v1.RoleB\x04\xe2\x41\x01\x03R\x05roles\x12\x41\n\x0cprimary_role\x18\x06 \x01(\x0e\x32\x18.campus.identity.v1.RoleB\x04\xe2\x41\x01\x03R\x0bprimaryRole\x12?\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tcreatedAt\x12?\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tupdatedAt\x12\x18\n\x04\x65tag\x18\t \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\"\x13\n\x11GetProfileRequest\"\x97\x02\n\x14UpdateProfileRequest\x12X\n\x04name\x18\x01 \x01(\tBD\xbaH=r8\x18\x64\x32\x34^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\xd8\x01\x01\x98\xb5\x18\x01R\x04name\x12K\n\x08username\x18\x02 \x01(\tB/\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\xd8\x01\x01\x98\xb5\x18\x01R\x08username\x12;\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\x1b\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18(R\x04\x65tag*S\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_STUDENT\x10\x01\x12\x13\n\x0fROLE_INSTRUCTOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\xae\x02\n\x0eProfileService\x12\x86\x01\n\nGetProfile\x12%.campus.identity.v1.GetProfileRequest\x1a\x18.campus.identity.v1.User\"7\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x01\x82\xd3\xe4\x93\x02\'\x12\x0b/v1/profileZ\x18\x12\x16/api/auth/user/profile\x12\x92\x01\n\rUpdateProfile\x12(.campus.identity.v1.UpdateProfileRequest\x1a\x18.campus.identity.v1.User\"=\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02-2\x0b/v1/profile:\x01*Z\x1b\x1a\x16/api/auth/user/profile:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(campus/identity/v1/profile_service.proto\x12\x12\x63\x61mpus.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x63\x61mpus/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x03\n\x04User\x12\x1d\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x06userId\x12\x1e\n\x05\x65mail\x18\x02 \x01(\tB\x08\xe2\x41\x01\x03\x98\xb5\x18\x01R\x05\x65mail\x12 \n\x08username\x18\x03 \x01(\tB\x04\x98\xb5\x18\x01R\x08username\x12\x18\n\x04name\x18\x04 \x01(\tB\x04\x98\xb5\x18\x01R\x04name\x12\x34\n\x05roles\x18\x05 \x03(\x0e\x32\x18.campus.identity.v1.RoleB\x04\xe2\x41\x01\x03R\x05roles\x12\x41\n\x0cprimary_role\x18\x06 \x01(\x0e\x32\x18.campus.identity.v1.RoleB\x04\xe2\x41\x01\x03R\x0bprimaryRole\x12?\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tcreatedAt\x12?\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\tupdatedAt\x12\x18\n\x04\x65tag\x18\t \x01(\tB\x04\xe2\x41\x01\x03R\x04\x65tag\x12\x1a\n\x05phone\x18\n \x01(\tB\x04\x98\xb5\x18\x01R\x05phone\x12+\n\x0e\x65mail_verified\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03R\remailVerified\"\x13\n\x11GetProfileRequest\"\xd1\x02\n\x14UpdateProfileRequest\x12X\n\x04name\x18\x01 \x01(\tBD\xbaH=r8\x18\x64\x32\x34^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\xd8\x01\x01\x98\xb5\x18\x01R\x04name\x12K\n\x08username\x18\x02 \x01(\tB/\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\xd8\x01\x01\x98\xb5\x18\x01R\x08username\x12;\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\x1b\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18(R\x04\x65tag\x12\x38\n\x05phone\x18\x05 \x01(\tB\"\xbaH\x1br\x16\x32\x14^\\+[1-9][0-9]{6,14}$\xd8\x01\x01\x98\xb5\x18\x01R\x05phone*S\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_STUDENT\x10\x01\x12\x13\n\x0fROLE_INSTRUCTOR\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\xae\x02\n\x0eProfileService\x12\x86\x01\n\nGetProfile\x12%.campus.identity.v1.GetProfileRequest\x1a\x18.campus.identity.v1.User\"7\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x01\x82\xd3\xe4\x93\x02\'\x12\x0b/v1/profileZ\x18\x12\x16/api/auth/user/profile\x12\x92\x01\n\rUpdateProfile\x12(.campus.identity.v1.UpdateProfileRequest\x1a\x18.campus.identity.v1.User\"=\x8a\xb5\x18\x02\x10\x01\x90\xb5\x18\x03\x82\xd3\xe4\x93\x02-2\x0b/v1/profile:\x01*Z\x1b\x1a\x16/api/auth/user/profile:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,24 +55,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['etag']._loaded_options = None
   _globals['_USER'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_USER'].fields_by_name['phone']._loaded_options = None
+  _globals['_USER'].fields_by_name['phone']._serialized_options = b'\230\265\030\001'
+  _globals['_USER'].fields_by_name['email_verified']._loaded_options = None
+  _globals['_USER'].fields_by_name['email_verified']._serialized_options = b'\342A\001\003'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['name']._serialized_options = b'\272H=r8\030d24^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$\330\001\001\230\265\030\001'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['username']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['username']._serialized_options = b'\272H(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{2,49}$\330\001\001\230\265\030\001'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['etag']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030('
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['phone']._loaded_options = None
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['phone']._serialized_options = b'\272H\033r\0262\024^\\+[1-9][0-9]{6,14}$\330\001\001\230\265\030\001'
   _globals['_PROFILESERVICE'].methods_by_name['GetProfile']._loaded_options = None
   _globals['_PROFILESERVICE'].methods_by_name['GetProfile']._serialized_options = b'\212\265\030\002\020\001\220\265\030\001\202\323\344\223\002\'\022\013/v1/profileZ\030\022\026/api/auth/user/profile'
   _globals['_PROFILESERVICE'].methods_by_name['UpdateProfile']._loaded_options = None
   _globals['_PROFILESERVICE'].methods_by_name['UpdateProfile']._serialized_options = b'\212\265\030\002\020\001\220\265\030\003\202\323\344\223\002-2\013/v1/profile:\001*Z\033\032\026/api/auth/user/profile:\001*'
-  _globals['_ROLE']._serialized_start=968
-  _globals['_ROLE']._serialized_end=1051
+  _globals['_ROLE']._serialized_start=1099
+  _globals['_ROLE']._serialized_end=1182
   _globals['_USER']._serialized_start=257
-  _globals['_USER']._serialized_end=663
-  _globals['_GETPROFILEREQUEST']._serialized_start=665
-  _globals['_GETPROFILEREQUEST']._serialized_end=684
-  _globals['_UPDATEPROFILEREQUEST']._serialized_start=687
-  _globals['_UPDATEPROFILEREQUEST']._serialized_end=966
-  _globals['_PROFILESERVICE']._serialized_start=1054
-  _globals['_PROFILESERVICE']._serialized_end=1356
+  _globals['_USER']._serialized_end=736
+  _globals['_GETPROFILEREQUEST']._serialized_start=738
+  _globals['_GETPROFILEREQUEST']._serialized_end=757
+  _globals['_UPDATEPROFILEREQUEST']._serialized_start=760
+  _globals['_UPDATEPROFILEREQUEST']._serialized_end=1097
+  _globals['_PROFILESERVICE']._serialized_start=1185
+  _globals['_PROFILESERVICE']._serialized_end=1487
 # @@protoc_insertion_point(module_scope)

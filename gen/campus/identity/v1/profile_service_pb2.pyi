@@ -64,6 +64,8 @@ class User(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    EMAIL_VERIFIED_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Id of the user."""
     email: _builtins.str
@@ -76,6 +78,10 @@ class User(_message.Message):
     """The role to show: the highest one held."""
     etag: _builtins.str
     """Changes with every change of the profile; send it back to not overwrite someone else's."""
+    phone: _builtins.str
+    """Phone number (E.164); empty when the user gave none."""
+    email_verified: _builtins.bool
+    """Whether the user proved that the e-mail address is theirs."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
         """The roles the user holds, in the order of the enum."""
@@ -100,10 +106,12 @@ class User(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        email_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "etag", b"etag", "name", b"name", "primary_role", b"primary_role", "roles", b"roles", "updated_at", b"updated_at", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "email_verified", b"email_verified", "etag", b"etag", "name", b"name", "phone", b"phone", "primary_role", b"primary_role", "roles", b"roles", "updated_at", b"updated_at", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,15 +144,20 @@ class UpdateProfileRequest(_message.Message):
     USERNAME_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """New full name, up to 100 characters. No control characters."""
     username: _builtins.str
     """New login name, 3 to 50 letters, digits, dots, dashes and underscores. Unique."""
     etag: _builtins.str
     """The etag of the profile this change is based on. Empty: change whatever is there."""
+    phone: _builtins.str
+    """New phone number with country code (E.164). Unique."""
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields to change: `name`, `username`. A field named here and left empty is cleared where it may be (username)."""
+        """Fields to change: `name`, `username`, `phone`. A field named here and left empty is cleared where it may be (username,
+        and phone of an account with an e-mail address).
+        """
 
     def __init__(
         self,
@@ -153,10 +166,11 @@ class UpdateProfileRequest(_message.Message):
         username: _builtins.str = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         etag: _builtins.str = ...,
+        phone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "phone", b"phone", "update_mask", b"update_mask", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

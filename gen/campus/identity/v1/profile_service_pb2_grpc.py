@@ -62,7 +62,7 @@ class ProfileServiceServicer:
     def UpdateProfile(self, request, context):
         """Changes the caller's own profile: the fields that the mask names, or without a mask those that are not empty.
         Announces ProfileUpdated.
-        Reasons: USER_NOT_FOUND, USERNAME_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
+        Reasons: USER_NOT_FOUND, USERNAME_TAKEN, PHONE_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,7 +23,7 @@ class ProfileServiceStub:
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.UpdateProfileRequest, _profile_service_pb2.User]
     """Changes the caller's own profile: the fields that the mask names, or without a mask those that are not empty.
     Announces ProfileUpdated.
-    Reasons: USER_NOT_FOUND, USERNAME_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
+    Reasons: USER_NOT_FOUND, USERNAME_TAKEN, PHONE_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
     """
 
 class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -47,7 +47,7 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _profile_service_pb2.User:
         """Changes the caller's own profile: the fields that the mask names, or without a mask those that are not empty.
         Announces ProfileUpdated.
-        Reasons: USER_NOT_FOUND, USERNAME_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
+        Reasons: USER_NOT_FOUND, USERNAME_TAKEN, PHONE_TAKEN, STALE_VERSION, FIELD_NOT_UPDATABLE.
         """
 
 def add_ProfileServiceServicer_to_server(servicer: ProfileServiceServicer, server: _grpc.Server) -> None: ...

@@ -1,0 +1,1 @@
+"""Between the contract's messages and identity's own types, both ways."""
