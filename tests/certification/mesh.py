@@ -80,6 +80,11 @@ class Identity(identity_grpc.IdentityInternalServiceServicer, key_grpc.KeyServic
     def __init__(self, facts: FakeNeighbours, signer: Signer) -> None:
         self._facts, self._signer = facts, signer
 
+    def ConfirmErasure(
+        self, request: identity_pb.ConfirmErasureRequest, context: grpc.ServicerContext
+    ) -> identity_pb.ConfirmErasureResponse:
+        raise AssertionError("certification erases nothing")
+
     def BatchGetUsers(
         self, request: identity_pb.BatchGetUsersRequest, context: grpc.ServicerContext
     ) -> identity_pb.BatchGetUsersResponse:

@@ -8,7 +8,12 @@ from typing import Any
 import grpc
 import pytest
 from campus.identity.v1 import auth_service_pb2, auth_service_pb2_grpc
-from campus.identity.v1.identity_internal_service_pb2 import BatchGetUsersRequest, BatchGetUsersResponse
+from campus.identity.v1.identity_internal_service_pb2 import (
+    BatchGetUsersRequest,
+    BatchGetUsersResponse,
+    ConfirmErasureRequest,
+    ConfirmErasureResponse,
+)
 from campus.identity.v1.identity_internal_service_pb2_grpc import (
     IdentityInternalServiceServicer,
     IdentityInternalServiceStub,
@@ -76,6 +81,9 @@ class Internal(IdentityInternalServiceServicer):
         if len(request.user_ids) == 3:
             time.sleep(0.3)
         return BatchGetUsersResponse()
+
+    def ConfirmErasure(self, request: ConfirmErasureRequest, context: grpc.ServicerContext) -> ConfirmErasureResponse:
+        raise AssertionError("nobody asks for it here")
 
 
 @pytest.fixture

@@ -58,6 +58,9 @@ class Accounts(identity_grpc.IdentityInternalServiceServicer, key_grpc.KeyServic
         found = [self.kept[user_id] for user_id in request.user_ids if user_id in self.kept]
         return identity_pb.BatchGetUsersResponse(users=found)
 
+    def ConfirmErasure(self, request: Any, context: grpc.ServicerContext) -> identity_pb.ConfirmErasureResponse:
+        raise AssertionError("messaging erases nothing")
+
     def GetKeySet(self, request: Any, context: grpc.ServicerContext) -> HttpBody:
         return HttpBody(content_type="application/jwk-set+json", data=self.signer.key_set())
 
