@@ -43,8 +43,9 @@ def values(postgres: Postgres, nats: Nats, pki: Pki) -> Iterator[dict[str, str]]
             "CAMPUS_TLS_CERT": str(files.cert),
             "CAMPUS_TLS_KEY": str(files.key),
             "CAMPUS_TLS_CA": str(files.ca),
-            "CAMPUS_PEERS": f"identity=127.0.0.1:{port}",
+            "CAMPUS_PEERS": f"identity=127.0.0.1:{port},messaging=127.0.0.1:1",
             "CAMPUS_SIGNING_KEY": str(pki.signing_key),
+            "CAMPUS_SEALING_KEYS": str(pki.sealing_keys),
             "CAMPUS_DRAIN_SECONDS": "0.2",
         }
     ports.give_back(port)
