@@ -108,4 +108,6 @@ def test_several_threads_share_the_work() -> None:
 
 
 def test_a_worker_that_never_started_can_be_stopped() -> None:
-    Worker("test", lambda: False, pause=1).stop()
+    worker = Worker("test", lambda: False, pause=1)
+    worker.stop()
+    assert not any(thread.is_alive() for thread in worker._threads)

@@ -202,9 +202,9 @@ def test_a_provider_in_trouble_is_said_to_be(browser: Browser, provider: Provide
 
 def test_a_key_that_the_provider_announced_is_good_when_it_signs(browser: Browser, provider: Provider) -> None:
     provider.control("POST", "/keys/announce")
-    browser.sign_in()
+    assert browser.sign_in().access_token
     provider.control("POST", "/keys/rotate")
-    browser.sign_in()
+    assert browser.sign_in().access_token
 
 
 @pytest.mark.parametrize("verified", [False, None])

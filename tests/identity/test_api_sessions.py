@@ -149,4 +149,4 @@ def test_good_sign_ins_from_one_address_are_not_counted(identity: Served) -> Non
     here = ("x-forwarded-for", "192.0.2.9")
     auth = identity.anonymous(AuthServiceStub, here)
     for _ in range(ADDRESS_LIMIT + 1):
-        auth.Login(LoginRequest(identifier="ada", password=PASSWORD))
+        assert auth.Login(LoginRequest(identifier="ada", password=PASSWORD)).access_token
