@@ -120,11 +120,12 @@ def test_a_webhook_of_an_unknown_kind_is_kept(
 def test_a_lost_webhook_costs_nobody_the_course_for_long(
     student: Student, paid_course: Json, stripe: StripeControl
 ) -> None:
+    # Who looks first, the late webhook or the look-up of open checkouts, is left open.
     stripe.fault("webhook_delay", seconds=3)
     checkout = journey.start_checkout(student.rest, paid_course["courseId"])
     journey.pay(checkout)
-    assert journey.payment_of(student.rest, checkout)["state"] != "STATE_SUCCEEDED"
     journey.await_payment(student.rest, checkout)
+    assert len(entitlements(student)) == 1
 
 
 def test_a_lost_reply_of_the_provider_charges_once(student: Student, paid_course: Json, stripe: StripeControl) -> None:
