@@ -12,6 +12,7 @@ from services.billing.domain.order import Order, OrderLine
 from services.billing.domain.payment import Payment
 from services.billing.domain.provider import FailedAttempt, FailureCode, ProviderEvent
 from services.billing.ports import Store, Tx
+from services.chassis.driver import ConstraintBroken
 from services.kernel.errors import StaleVersion
 from services.kernel.events import Aggregate
 from services.kernel.ids import new_id
@@ -146,11 +147,14 @@ def test_a_failed_attempt_is_remembered_once(store: Store) -> None:
         assert tx.payments.add_attempt(payment, replace(attempt, attempt_id="ch_2"))
 
 
-def test_entries_of_one_line_are_posted(store: Store) -> None:
+def test_a_line_has_one_sale_and_one_refund_and_no_second_of_either(store: Store) -> None:
     order, payment = placed(store)
     with store.begin() as tx:
         tx.ledger.post(ledger.sale(order.lines[0], payment.id, START))
         tx.ledger.post(ledger.refund(order.lines[0], payment.id, START))
+    for entry in (ledger.sale, ledger.refund):
+        with pytest.raises((AssertionError, ConstraintBroken)), store.begin() as tx:
+            tx.ledger.post(entry(order.lines[0], payment.id, START))
 
 
 def test_a_message_is_kept_once_and_taken_by_one_at_a_time(store: Store) -> None:

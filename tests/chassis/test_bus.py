@@ -454,6 +454,7 @@ def test_a_new_handler_gets_the_events_from_before_it_was_written(
         register(database, "b", 1)
         until(lambda: learning.heard == [("a", 1), ("b", 1)])
         bus.stop_consuming()
+    assert profiles == ["early"]
 
 
 def test_every_process_hears_recent_and_new_revocations(nats: Nats, identity: Bus, database: Database) -> None:
@@ -474,6 +475,7 @@ def test_every_process_hears_recent_and_new_revocations(nats: Nats, identity: Bu
         nats.start()
         revoke("after the restart")
         until(lambda: all(ears[-1] == "after the restart" for ears in heard), 20)
+    assert [list(dict.fromkeys(ears)) for ears in heard] == [["past", "new", "after the restart"]] * 2
 
 
 def test_notes_reach_those_who_listen_in_order(nats: Nats) -> None:

@@ -150,6 +150,7 @@ def test_without_being_woken_the_relay_finds_what_others_wrote(urls: Urls, datab
             announce(work, "foreign", 1)
         until(lambda: ear.versions("foreign") == [1], 5)
     other.close()
+    assert ear.versions("foreign") == [1]
 
 
 def test_what_is_not_acknowledged_comes_again_under_its_id_and_holds_back_only_its_aggregate(
@@ -182,6 +183,7 @@ def test_a_lost_database_session_stops_the_relay_for_a_moment_only(database: Dat
         with database.writer.begin() as work:
             announce(work, "after", 1)
         until(lambda: ear.versions("after") == [1])
+    assert (ear.versions("before"), ear.versions("after")) == ([1], [1])
 
 
 def test_stopping_publishes_what_is_there(database: Database, owner: Owner) -> None:

@@ -99,6 +99,7 @@ def test_who_leaves_is_noticed(room: Room) -> None:
     streams = [room.open("a") for _ in range(5)]
     for stream in streams:
         next(stream)
+    assert len(room.topic) == 5
     streams[0].cancel()
     until(lambda: len(room.topic) == 4)
     room.channel.close()

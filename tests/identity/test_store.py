@@ -45,7 +45,10 @@ def test_an_email_and_a_username_belong_to_one_account_whatever_the_case(store: 
 
 
 def test_many_accounts_may_have_no_username(store: Store) -> None:
-    add(store, user("a@example.com", ""), user("b@example.com", ""))
+    users = [user("a@example.com", ""), user("b@example.com", "")]
+    add(store, *users)
+    with store.begin() as tx:
+        assert [tx.users.get(each.id) for each in users] == users
 
 
 def test_a_username_taken_meanwhile_is_refused_when_saved(store: Store) -> None:
